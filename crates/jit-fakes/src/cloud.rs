@@ -1,0 +1,417 @@
+//! AWS on one endpoint: EC2's Query API and STS, for one account.
+//! Every request's signature is checked with a signer that is not ours; the credential scope says which service and region is meant.
+//! Not in it: SQS, DynamoDB, AssumeRole, other clouds, and what runs on an instance (`crate::instance`).
+
+mod access;
+mod billing;
+mod capacity;
+mod catalogue;
+mod delay;
+mod ec2;
+mod error;
+mod faults;
+mod limits;
+mod query;
+pub(crate) mod signature;
+mod sts;
+#[cfg(test)]
+mod tests;
+mod throttle;
+mod xml;
+
+use std::collections::BTreeMap;
+
+use http::Response;
+use jiff::{SignedDuration, Timestamp};
+use secrecy::SecretString;
+
+use self::access::{Access, Caller, Denial};
+pub use self::access::{Principal, RoleCredentials, SkewLimits};
+pub use self::billing::{Billed, BillingKey};
+pub use self::capacity::{CapacityPool, Quotas};
+pub use self::catalogue::{CapacityType, Catalogue, MachineType, Subnet};
+pub use self::delay::Delay;
+use self::ec2::Ec2;
+pub use self::ec2::{
+    Change, Ec2Instance, EndReason, HistoryEntry, InstanceState, Launch, MetadataOptions, ShutdownBehavior,
+};
+use self::error::ApiError;
+pub use self::faults::{Fault, Faults};
+pub use self::limits::{Limits, Times};
+use self::query::Query;
+use self::signature::Claim;
+pub use self::throttle::BucketSize;
+use crate::model::{Model, Random, ReplyDelay, ReplyLost};
+
+/// The account and its rules.
+#[derive(Clone, Debug)]
+pub struct AwsConfig {
+    /// Twelve digits.
+    pub account: String,
+    /// Everything drawn (ids, delays, credentials) follows from it.
+    pub seed: u64,
+    /// What exists.
+    pub catalogue: Catalogue,
+    /// What is limited.
+    pub limits: Limits,
+    /// What takes how long.
+    pub times: Times,
+}
+
+impl Default for AwsConfig {
+    fn default() -> Self {
+        Self {
+            account: "123456789012".into(),
+            seed: 0,
+            catalogue: Catalogue::example(),
+            limits: Limits::default(),
+            times: Times::default(),
+        }
+    }
+}
+
+/// What requests are counted by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RequestKey {
+    /// The action, as in `RunInstances`; `-` if the caller was not believed.
+    pub action: String,
+    /// The principal's name, an instance's id, or `-` if the caller was not believed.
+    pub caller: String,
+    /// `ok`, or the error code of the reply.
+    pub outcome: String,
+}
+
+/// The model of one AWS account.
+#[derive(Debug)]
+pub struct Aws {
+    ec2: Ec2,
+    access: Access,
+    /// Faults still to come.
+    pub faults: Faults,
+    now: Timestamp,
+    requests: BTreeMap<RequestKey, u64>,
+    request_count: u64,
+    credentials_count: u64,
+}
+
+/// The two services on the endpoint.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Service {
+    Ec2,
+    Sts,
+}
+
+impl Aws {
+    /// An account without principals and instances.
+    pub fn new(config: AwsConfig) -> Self {
+        let AwsConfig { account, seed, catalogue, limits, times } = config;
+        Self {
+            ec2: Ec2::new(account, catalogue, limits, times, Random::new(seed)),
+            access: Access::default(),
+            faults: Faults::default(),
+            now: Timestamp::MIN,
+            requests: BTreeMap::new(),
+            request_count: 0,
+            credentials_count: 0,
+        }
+    }
+
+    /// Lets a principal in; one with the same key id is replaced.
+    pub fn add_principal(&mut self, principal: Principal) {
+        self.access.add(principal);
+    }
+
+    /// Revokes a key.
+    pub fn remove_principal(&mut self, access_key_id: &str) {
+        self.access.remove(access_key_id);
+    }
+
+    /// From `from` on, `pool` holds at most `instances` at once (`None`: any number), until a later entry says otherwise.
+    pub fn set_capacity(&mut self, pool: CapacityPool, from: Timestamp, instances: Option<u32>) {
+        self.ec2.capacity.set(pool, from, instances);
+    }
+
+    /// Changes the limits. Buckets in use keep the size that they started with.
+    pub fn limits_mut(&mut self) -> &mut Limits {
+        &mut self.ec2.limits
+    }
+
+    /// Changes the times, for everything planned from now on.
+    pub fn times_mut(&mut self) -> &mut Times {
+        &mut self.ec2.times
+    }
+
+    /// Changes what exists.
+    pub fn catalogue_mut(&mut self) -> &mut Catalogue {
+        &mut self.ec2.catalogue
+    }
+
+    /// Takes a spot instance back after the two minutes' notice. Tells whether it did: not if it is on-demand or not up.
+    pub fn interrupt_with_notice(&mut self, instance_id: &str, now: Timestamp) -> bool {
+        let now = self.tick(now);
+        let notice = self.ec2.times.interruption_notice;
+        self.ec2.interrupt(instance_id, Some(notice), now)
+    }
+
+    /// Takes a spot instance back at once, without a word. Tells whether it did.
+    pub fn interrupt_without_notice(&mut self, instance_id: &str, now: Timestamp) -> bool {
+        let now = self.tick(now);
+        self.ec2.interrupt(instance_id, None, now)
+    }
+
+    /// The instance's operating system powers it off. Tells whether it was running.
+    pub fn power_off(&mut self, instance_id: &str, now: Timestamp) -> bool {
+        let now = self.tick(now);
+        self.ec2.power_off(instance_id, now)
+    }
+
+    /// What the instance's metadata service hands out: fresh credentials of its role, whose session name is its id.
+    /// `None` if the instance is unknown or has no profile. Credentials handed out before stay good until they expire.
+    pub fn role_credentials(&mut self, instance_id: &str, now: Timestamp) -> Option<RoleCredentials> {
+        let now = self.tick(now);
+        let instance = self.ec2.find(instance_id)?;
+        let role = self.ec2.catalogue.instance_profiles.get(instance.instance_profile.as_ref()?)?.clone();
+        self.credentials_count += 1;
+        let count = self.credentials_count;
+        let drawn = |purpose| self.ec2.random.of(purpose, count);
+        let credentials = RoleCredentials {
+            access_key_id: format!("ASIA{:016X}", drawn("access key")),
+            secret_access_key: SecretString::from(format!(
+                "{:016x}{:016x}{:08x}",
+                drawn("secret 1"),
+                drawn("secret 2"),
+                count
+            )),
+            session_token: SecretString::from(format!(
+                "IQoJ{:016x}{:016x}",
+                drawn("token 1"),
+                drawn("token 2")
+            )),
+            expires_at: now.saturating_add(self.ec2.times.role_credentials).unwrap_or(Timestamp::MAX),
+        };
+        let role_id = format!("AROA{:016X}", crate::model::Random::new(0).of("role", role_number(&role)));
+        self.access.expire(now, EXPIRED_KEPT);
+        self.access.issue(&role, &role_id, instance_id, credentials.clone());
+        Some(credentials)
+    }
+
+    /// The instance of that id, even if EC2 has forgotten it.
+    pub fn instance(&self, instance_id: &str) -> Option<&Ec2Instance> {
+        self.ec2.find(instance_id)
+    }
+
+    /// Every instance ever launched, in launch order.
+    pub fn instances(&self) -> impl Iterator<Item = &Ec2Instance> {
+        self.ec2.instances.values()
+    }
+
+    /// Every instance that was not terminated when the model last saw the clock, in launch order.
+    pub fn live_instances(&self) -> impl Iterator<Item = &Ec2Instance> {
+        self.ec2.live()
+    }
+
+    /// Every RunInstances that launched something, in order.
+    pub fn launches(&self) -> &[Launch] {
+        &self.ec2.launches
+    }
+
+    /// The launches of each client token. More than one for a token is possible only in different zones or after 24 h.
+    pub fn launches_by_token(&self) -> BTreeMap<&str, Vec<&Launch>> {
+        let mut by_token: BTreeMap<&str, Vec<&Launch>> = BTreeMap::new();
+        for launch in &self.ec2.launches {
+            if let Some(token) = &launch.client_token {
+                by_token.entry(token).or_default().push(launch);
+            }
+        }
+        by_token
+    }
+
+    /// Everything that happened to instances, in order; it only ever grows at its end.
+    pub fn history(&self) -> &[HistoryEntry] {
+        &self.ec2.history
+    }
+
+    /// How many requests there were, by action, caller and outcome.
+    pub fn requests(&self) -> &BTreeMap<RequestKey, u64> {
+        &self.requests
+    }
+
+    /// How many requests of an action there were from callers who were believed, whatever their outcome.
+    pub fn requests_of(&self, action: &str) -> u64 {
+        self.requests.iter().filter(|(key, _)| key.action == action).map(|(_, count)| count).sum()
+    }
+
+    /// What all instances cost up to `now`.
+    pub fn billed(&self, now: Timestamp) -> BTreeMap<BillingKey, Billed> {
+        billing::billed(self.ec2.instances.values(), now)
+    }
+
+    /// Moves the clock, never back, and lets everything happen until then.
+    fn tick(&mut self, now: Timestamp) -> Timestamp {
+        self.now = self.now.max(now);
+        self.ec2.advance(self.now);
+        self.now
+    }
+
+    fn caller(
+        &self,
+        request: &http::Request<Vec<u8>>,
+        service: Service,
+        now: Timestamp,
+    ) -> Result<(Caller, Claim), Denial> {
+        let claim = Claim::read(request).map_err(Denial::Unsigned)?;
+        let (name, skew) = match service {
+            Service::Ec2 => ("ec2", self.ec2.limits.ec2_skew),
+            Service::Sts => ("sts", self.ec2.limits.sts_skew),
+        };
+        if claim.service != name {
+            return Err(Denial::WrongScope("Credential should be scoped to correct service.".into()));
+        }
+        if !self.ec2.catalogue.has_region(&claim.region) {
+            return Err(Denial::WrongScope("Credential should be scoped to a valid region.".into()));
+        }
+        let caller = self.access.caller(request, &claim, skew, now)?;
+        Ok((caller, claim))
+    }
+
+    /// Carries out what a believed caller wants.
+    fn perform(
+        &mut self,
+        caller: &Caller,
+        region: &str,
+        service: Service,
+        query: &Query,
+        request_id: &str,
+    ) -> Result<Response<Vec<u8>>, ApiError> {
+        let (action, now) = (query.get("Action").unwrap_or_default(), self.now);
+        if service == Service::Sts {
+            check_version(query, sts::VERSION)?;
+            return match action {
+                "GetCallerIdentity" => sts::get_caller_identity(caller, &self.ec2.account, query, request_id),
+                _ => Err(unknown_action(action)),
+            };
+        }
+        check_version(query, ec2::VERSION)?;
+        if !["RunInstances", "DescribeInstances", "TerminateInstances"].contains(&action) {
+            return Err(unknown_action(action));
+        }
+        self.ec2.take_request_token(region, action, query, now)?;
+        caller.check_may(&format!("ec2:{action}"), &self.ec2.account)?;
+        match action {
+            "RunInstances" => self.ec2.run_instances(caller, region, query, request_id, now),
+            "TerminateInstances" => self.ec2.terminate_instances(region, query, request_id, now),
+            _ => self.ec2.describe_instances(region, query, request_id, now),
+        }
+    }
+
+    /// Carries out the request with the fault that strikes it, if any.
+    fn perform_with_faults(
+        &mut self,
+        caller: &Caller,
+        region: &str,
+        service: Service,
+        query: &Query,
+        request_id: &str,
+    ) -> (Result<Response<Vec<u8>>, ApiError>, Delivery) {
+        let fault = self.faults.strike(query.get("Action").unwrap_or_default());
+        let error = |status, code: &str| Err(ApiError::new(status, code, "An internal error has occurred"));
+        let mut perform = || self.perform(caller, region, service, query, request_id);
+        match fault {
+            None => (perform(), Delivery::Prompt),
+            Some(Fault::Refused { status, code }) => (error(status, &code), Delivery::Prompt),
+            Some(Fault::LostRequest) => (error(500, "InternalError"), Delivery::Never),
+            Some(Fault::LostReply) => (perform(), Delivery::Never),
+            Some(Fault::LateReply(delay)) => (perform(), Delivery::Late(delay)),
+            Some(Fault::FailedAfterEffect { status, code }) => {
+                // A real refusal stays what it is: then there was no effect to lie about.
+                let failed = perform().and_then(|_| error(status, &code));
+                (failed, Delivery::Prompt)
+            }
+        }
+    }
+}
+
+/// How a reply reaches the caller.
+enum Delivery {
+    Prompt,
+    Late(SignedDuration),
+    Never,
+}
+
+impl Model for Aws {
+    fn handle(&mut self, now: Timestamp, request: http::Request<Vec<u8>>) -> Response<Vec<u8>> {
+        let now = self.tick(now);
+        self.request_count += 1;
+        let request_id = request_id(self.ec2.random.of("request", self.request_count), self.request_count);
+        let query = Query::read(request.uri().query(), request.body());
+        let service = service_of(&request, &query);
+        let (result, delivery, action, name) = match self.caller(&request, service, now) {
+            Ok((caller, claim)) => {
+                let (result, delivery) =
+                    self.perform_with_faults(&caller, &claim.region, service, &query, &request_id);
+                (result, delivery, query.get("Action").unwrap_or("-"), caller.name().to_owned())
+            }
+            Err(denial) => {
+                let error = if service == Service::Sts { denial.as_sts() } else { denial.as_ec2() };
+                (Err(error), Delivery::Prompt, "-", "-".into())
+            }
+        };
+        let outcome = result.as_ref().err().map_or("ok", |error| error.code.as_str()).to_owned();
+        let key = RequestKey { action: action.into(), caller: name, outcome };
+        *self.requests.entry(key).or_insert(0) += 1;
+        let mut response = result.unwrap_or_else(|error| match service {
+            Service::Ec2 => error.as_ec2(&request_id),
+            Service::Sts => error.as_sts(&request_id),
+        });
+        match delivery {
+            Delivery::Prompt => {}
+            Delivery::Late(delay) => drop(response.extensions_mut().insert(ReplyDelay(delay))),
+            Delivery::Never => drop(response.extensions_mut().insert(ReplyLost)),
+        }
+        response
+    }
+
+    fn next_at(&self) -> Option<Timestamp> {
+        self.ec2.next_at()
+    }
+
+    fn advance(&mut self, now: Timestamp) {
+        self.tick(now);
+    }
+}
+
+/// The service of the credential scope; an unsigned request shows it by its API version.
+fn service_of(request: &http::Request<Vec<u8>>, query: &Query) -> Service {
+    let is_sts = match Claim::read(request) {
+        Ok(claim) => claim.service == "sts",
+        Err(_) => query.get("Version") == Some(sts::VERSION),
+    };
+    if is_sts { Service::Sts } else { Service::Ec2 }
+}
+
+fn check_version(query: &Query, version: &str) -> Result<(), ApiError> {
+    match query.require("Version")? {
+        given if given == version => Ok(()),
+        given => {
+            Err(ApiError::bad("NoSuchVersion", format!("The requested version ({given}) is not valid.")))
+        }
+    }
+}
+
+fn unknown_action(action: &str) -> ApiError {
+    ApiError::bad("InvalidAction", format!("The action {action} is not valid for this web service."))
+}
+
+/// Shaped like a UUID, as AWS's are.
+fn request_id(drawn: u64, count: u64) -> String {
+    let (high, low) = (drawn >> 32, drawn & 0xffff_ffff);
+    format!("{high:08x}-{:04x}-4{:03x}-8000-{count:012x}", low >> 16, low & 0xfff)
+}
+
+/// Distinguishes the roles of an account by their names.
+fn role_number(role: &str) -> u64 {
+    role.bytes().fold(7, |number, byte| number.wrapping_mul(31).wrapping_add(u64::from(byte)))
+}
+
+/// How long expired credentials are remembered, so that they are told from unknown ones.
+const EXPIRED_KEPT: SignedDuration = SignedDuration::from_hours(24);

@@ -1,0 +1,290 @@
+//! Who may call: principals with their keys, the credentials of instance roles, and the verdict on each request.
+//! Not in it: how a signature is computed; see `signature`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use http::Request;
+use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::error::ApiError;
+use super::signature::{Claim, Unsigned};
+
+/// An IAM user with one access key and the actions that its policy allows.
+#[derive(Clone, Debug)]
+pub struct Principal {
+    /// The user's name, as in its ARN.
+    pub name: String,
+    /// The access key's id, as in `AKIA...`.
+    pub access_key_id: String,
+    /// The access key's secret.
+    pub secret_access_key: SecretString,
+    /// Allowed actions, as in `ec2:RunInstances`; a trailing `*` stands for any rest. Everything else is denied.
+    pub actions: BTreeSet<String>,
+}
+
+impl Principal {
+    /// A principal that may do what `actions` names.
+    pub fn new(name: &str, access_key_id: &str, secret: SecretString, actions: &[&str]) -> Self {
+        Self {
+            name: name.into(),
+            access_key_id: access_key_id.into(),
+            secret_access_key: secret,
+            actions: actions.iter().map(|&action| action.into()).collect(),
+        }
+    }
+
+    fn may(&self, action: &str) -> bool {
+        let allows = |allowed: &String| match allowed.strip_suffix('*') {
+            Some(start) => action.starts_with(start),
+            None => allowed == action,
+        };
+        self.actions.iter().any(allows)
+    }
+}
+
+/// What the metadata service hands to an instance: the credentials of its role.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html>
+#[derive(Clone, Debug)]
+pub struct RoleCredentials {
+    /// The id, as in `ASIA...`.
+    pub access_key_id: String,
+    /// The secret.
+    pub secret_access_key: SecretString,
+    /// Goes with every request, in `x-amz-security-token`.
+    pub session_token: SecretString,
+    /// Refused from then on.
+    pub expires_at: Timestamp,
+}
+
+/// The session behind an instance's credentials.
+#[derive(Clone, Debug)]
+struct RoleSession {
+    role: String,
+    role_id: String,
+    instance_id: String,
+    credentials: RoleCredentials,
+}
+
+/// Who sent a request whose signature holds.
+#[derive(Clone, Debug)]
+pub(crate) enum Caller {
+    /// An IAM user.
+    User(Principal),
+    /// An instance by its role. Its policy is empty: the runner role needs no permission.
+    Instance { role: String, role_id: String, instance_id: String },
+}
+
+impl Caller {
+    /// The name under which requests are counted.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::User(principal) => &principal.name,
+            Self::Instance { instance_id, .. } => instance_id,
+        }
+    }
+
+    /// The caller's ARN. <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html>
+    pub(crate) fn arn(&self, account: &str) -> String {
+        match self {
+            Self::User(principal) => format!("arn:aws:iam::{account}:user/{}", principal.name),
+            Self::Instance { role, instance_id, .. } => {
+                format!("arn:aws:sts::{account}:assumed-role/{role}/{instance_id}")
+            }
+        }
+    }
+
+    /// The unique id that `GetCallerIdentity` calls `UserId`.
+    pub(crate) fn user_id(&self) -> String {
+        match self {
+            Self::User(principal) => principal.access_key_id.replacen("AKIA", "AIDA", 1),
+            Self::Instance { role_id, instance_id, .. } => format!("{role_id}:{instance_id}"),
+        }
+    }
+
+    /// Refuses an action that the caller's policy does not allow.
+    pub(crate) fn check_may(&self, action: &str, account: &str) -> Result<(), ApiError> {
+        let allowed = match self {
+            Self::User(principal) => principal.may(action),
+            Self::Instance { .. } => false,
+        };
+        if allowed {
+            return Ok(());
+        }
+        let message = format!(
+            "You are not authorized to perform this operation. User: {} is not authorized to perform: {action} \
+             because no identity-based policy allows the {action} action",
+            self.arn(account)
+        );
+        Err(ApiError::new(403, "UnauthorizedOperation", message))
+    }
+}
+
+/// How far a request's date may be from the service's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SkewLimits {
+    /// How old a request may be.
+    pub past: SignedDuration,
+    /// How far in the future it may be dated.
+    pub future: SignedDuration,
+}
+
+/// Why a request is not believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Denial {
+    Unsigned(Unsigned),
+    UnknownKey,
+    WrongToken,
+    ExpiredToken,
+    /// Dated too early (`true`: in the past) or too late, by more than the limit.
+    Expired {
+        dated: Timestamp,
+        now: Timestamp,
+        limit: SignedDuration,
+    },
+    NotYetCurrent {
+        dated: Timestamp,
+        now: Timestamp,
+        limit: SignedDuration,
+    },
+    WrongScope(String),
+    WrongSignature,
+}
+
+impl Denial {
+    /// EC2's words. <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>
+    pub(crate) fn as_ec2(&self) -> ApiError {
+        let failure = || {
+            let message = "AWS was not able to validate the provided access credentials";
+            ApiError::new(401, "AuthFailure", message)
+        };
+        match self {
+            Self::Unsigned(Unsigned::Missing) => ApiError::missing("AWSAccessKeyId"),
+            Self::Unsigned(Unsigned::Malformed(reason)) => ApiError::bad("IncompleteSignature", *reason),
+            Self::ExpiredToken | Self::Expired { .. } | Self::NotYetCurrent { .. } => {
+                ApiError::bad("RequestExpired", "Request has expired.")
+            }
+            Self::UnknownKey | Self::WrongToken | Self::WrongScope(_) | Self::WrongSignature => failure(),
+        }
+    }
+
+    /// The words of STS. <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>
+    pub(crate) fn as_sts(&self) -> ApiError {
+        let denied = |code, message: String| ApiError::new(403, code, message);
+        let wrong = |message: String| denied("SignatureDoesNotMatch", message);
+        let stamp = |time: Timestamp| time.strftime("%Y%m%dT%H%M%SZ").to_string();
+        match self {
+            Self::Unsigned(Unsigned::Missing) => {
+                denied("MissingAuthenticationToken", "Request is missing Authentication Token".into())
+            }
+            Self::Unsigned(Unsigned::Malformed(reason)) => ApiError::bad("IncompleteSignature", *reason),
+            Self::UnknownKey | Self::WrongToken => {
+                denied("InvalidClientTokenId", "The security token included in the request is invalid.".into())
+            }
+            Self::ExpiredToken => denied("ExpiredToken", "The security token included in the request is expired".into()),
+            Self::Expired { dated, now, limit } => {
+                let (dated, earliest) = (stamp(*dated), stamp(now.saturating_sub(*limit).unwrap_or(*now)));
+                let (now, minutes) = (stamp(*now), limit.as_mins());
+                wrong(format!("Signature expired: {dated} is now earlier than {earliest} ({now} - {minutes} min.)"))
+            }
+            Self::NotYetCurrent { dated, now, limit } => {
+                let (dated, latest) = (stamp(*dated), stamp(now.saturating_add(*limit).unwrap_or(*now)));
+                let (now, minutes) = (stamp(*now), limit.as_mins());
+                wrong(format!("Signature not yet current: {dated} is still later than {latest} ({now} + {minutes} min.)"))
+            }
+            Self::WrongScope(reason) => wrong(reason.clone()),
+            Self::WrongSignature => wrong(
+                "The request signature we calculated does not match the signature you provided. Check your AWS \
+                 Secret Access Key and signing method. Consult the service documentation for details."
+                    .into(),
+            ),
+        }
+    }
+}
+
+/// All keys that the account knows.
+#[derive(Debug, Default)]
+pub(crate) struct Access {
+    principals: BTreeMap<String, Principal>,
+    sessions: BTreeMap<String, RoleSession>,
+}
+
+impl Access {
+    pub(crate) fn add(&mut self, principal: Principal) {
+        self.principals.insert(principal.access_key_id.clone(), principal);
+    }
+
+    pub(crate) fn remove(&mut self, access_key_id: &str) {
+        self.principals.remove(access_key_id);
+    }
+
+    /// Remembers credentials handed to an instance. They stay good until they expire, even beyond the instance's end.
+    pub(crate) fn issue(
+        &mut self,
+        role: &str,
+        role_id: &str,
+        instance_id: &str,
+        credentials: RoleCredentials,
+    ) {
+        let session = RoleSession {
+            role: role.into(),
+            role_id: role_id.into(),
+            instance_id: instance_id.into(),
+            credentials,
+        };
+        self.sessions.insert(session.credentials.access_key_id.clone(), session);
+    }
+
+    /// Forgets credentials that have expired.
+    pub(crate) fn expire(&mut self, now: Timestamp, kept: SignedDuration) {
+        let cutoff = now.saturating_sub(kept).unwrap_or(now);
+        self.sessions.retain(|_, session| session.credentials.expires_at > cutoff);
+    }
+
+    /// Says who sent the request, or why that is not believed.
+    pub(crate) fn caller(
+        &self,
+        request: &Request<Vec<u8>>,
+        claim: &Claim,
+        skew: SkewLimits,
+        now: Timestamp,
+    ) -> Result<Caller, Denial> {
+        let (caller, secret) = self.find(claim, now)?;
+        if claim.time < now.saturating_sub(skew.past).unwrap_or(now) {
+            return Err(Denial::Expired { dated: claim.time, now, limit: skew.past });
+        }
+        if claim.time > now.saturating_add(skew.future).unwrap_or(now) {
+            return Err(Denial::NotYetCurrent { dated: claim.time, now, limit: skew.future });
+        }
+        if !claim.scope_date_agrees() {
+            let reason =
+                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP";
+            return Err(Denial::WrongScope(reason.into()));
+        }
+        if !claim.is_made_with(secret, request) {
+            return Err(Denial::WrongSignature);
+        }
+        Ok(caller)
+    }
+
+    /// Finds the key. A long-lived key must come without a token, an instance's with exactly its own.
+    fn find(&self, claim: &Claim, now: Timestamp) -> Result<(Caller, &SecretString), Denial> {
+        if let Some(principal) = self.principals.get(&claim.access_key) {
+            let caller = Caller::User(principal.clone());
+            return match claim.token {
+                None => Ok((caller, &principal.secret_access_key)),
+                Some(_) => Err(Denial::WrongToken),
+            };
+        }
+        let session = self.sessions.get(&claim.access_key).ok_or(Denial::UnknownKey)?;
+        let own = session.credentials.session_token.expose_secret();
+        if claim.token.as_ref().map(|token| token.expose_secret()) != Some(own) {
+            return Err(Denial::WrongToken);
+        }
+        if session.credentials.expires_at <= now {
+            return Err(Denial::ExpiredToken);
+        }
+        let RoleSession { role, role_id, instance_id, .. } = session.clone();
+        Ok((Caller::Instance { role, role_id, instance_id }, &session.credentials.secret_access_key))
+    }
+}

@@ -1,0 +1,90 @@
+//! Serves the AWS model on loopback and drives it with boto3, if Python has it.
+//! Not in it: the rules themselves, which the unit tests hold; here Amazon's own client judges requests and replies.
+
+use std::process::Output;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jit_fakes::cloud::{Aws, AwsConfig, BucketSize, CapacityPool, CapacityType, Principal};
+use jit_fakes::server::{Clock, Server};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::net::TcpListener;
+use tokio::process::Command;
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/boto3/drive.py");
+/// A Python that does not come back is an error, not a long test.
+const RUN_MAX: Duration = Duration::from_secs(240);
+
+async fn python(arguments: &[&str], environment: &[(&str, &str)]) -> std::io::Result<Output> {
+    let mut command = Command::new("python3");
+    command.args(arguments).kill_on_drop(true).env_remove("AWS_SESSION_TOKEN").env_remove("AWS_PROFILE");
+    // The client must not find a configuration or a metadata service of this machine.
+    let nowhere = [("AWS_CONFIG_FILE", "/dev/null"), ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")];
+    command.envs(nowhere).env("AWS_EC2_METADATA_DISABLED", "true").env("NO_PROXY", "127.0.0.1");
+    command.envs(environment.iter().copied());
+    tokio::time::timeout(RUN_MAX, command.output()).await?
+}
+
+fn model() -> Aws {
+    let mut config = AwsConfig::default();
+    // Enough for the script's own launches, and too few for its last check.
+    config.limits.run_requests = BucketSize { size: 20, per_second: 0 };
+    let mut aws = Aws::new(config);
+    let all = ["ec2:*", "iam:PassRole"];
+    let secret = |text: &str| SecretString::from(text);
+    aws.add_principal(Principal::new("operator", "AKIAOPERATOR", secret("operator secret"), &all));
+    aws.add_principal(Principal::new(
+        "reader",
+        "AKIAREADER",
+        secret("reader secret"),
+        &["ec2:DescribeInstances"],
+    ));
+    let pool = CapacityPool::new("c7i.4xlarge", "us-east-1a", CapacityType::OnDemand);
+    aws.set_capacity(pool, Timestamp::MIN, Some(0));
+    aws
+}
+
+fn text(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+#[tokio::test]
+async fn boto3_launches_describes_pages_terminates_and_understands_every_refusal() {
+    if !python(&["-c", "import boto3"], &[]).await.is_ok_and(|output| output.status.success()) {
+        println!("skipped: boto3 is not installed");
+        return;
+    }
+    let server = Server::new(model(), Clock::real());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let serving = tokio::spawn({
+        let server = server.clone();
+        async move { server.serve(listener).await }
+    });
+
+    let environment = [
+        ("AWS_ENDPOINT_URL", endpoint.as_str()),
+        ("AWS_ACCESS_KEY_ID", "AKIAOPERATOR"),
+        ("AWS_SECRET_ACCESS_KEY", "operator secret"),
+    ];
+    let instance_id = text(&python(&[SCRIPT], &environment).await.unwrap());
+
+    let (credentials, live) = server.with(|aws, now| {
+        let live: Vec<_> = aws.live_instances().map(|instance| instance.id.clone()).collect();
+        (aws.role_credentials(&instance_id, now).unwrap(), live)
+    });
+    assert!(live.contains(&instance_id));
+    let environment = [
+        ("AWS_ENDPOINT_URL", endpoint.as_str()),
+        ("AWS_ACCESS_KEY_ID", credentials.access_key_id.as_str()),
+        ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key.expose_secret()),
+        ("AWS_SESSION_TOKEN", credentials.session_token.expose_secret()),
+    ];
+    let arn = text(&python(&[SCRIPT, "whoami"], &environment).await.unwrap());
+    assert_eq!(arn, format!("arn:aws:sts::123456789012:assumed-role/jit-runner/{instance_id}"));
+
+    let lines = server.with(|aws, _| aws.requests_of("DescribeInstances"));
+    assert!(lines >= 7, "the script has been here: {lines}");
+    serving.abort();
+}
