@@ -19,10 +19,9 @@ pub struct UserData {
     pub sts_url: String,
     /// The agent's version.
     pub agent_version: String,
-    /// Where the agent is downloaded from.
-    pub agent_url: String,
-    /// The download's SHA-256, 64 hexadecimal digits.
-    pub agent_sha256: String,
+    /// Where the agent is downloaded from, and the download's SHA-256, 64 hexadecimal digits; none for a baked image, which
+    /// has the agent inside.
+    pub agent_download: Option<(String, String)>,
     /// How long it lives without an answer of the registrar.
     pub unclaimed_max: SignedDuration,
 }
@@ -71,11 +70,13 @@ impl UserData {
             batch: value("JIT_BATCH")?.into(),
             sts_url: value("JIT_STS_URL")?.into(),
             agent_version: value("JIT_AGENT_VERSION")?.into(),
-            agent_url: value("JIT_AGENT_URL")?.into(),
-            agent_sha256: Some(value(sha256)?)
-                .filter(is_digest)
-                .ok_or(UserDataError::Assignment(sha256))?
-                .into(),
+            agent_download: match (value("JIT_AGENT_URL"), value(sha256)) {
+                (Err(_), Err(_)) => None,
+                (url, digest) => {
+                    let digest = Some(digest?).filter(is_digest).ok_or(UserDataError::Assignment(sha256))?;
+                    Some((url?.into(), digest.into()))
+                }
+            },
             unclaimed_max: SignedDuration::from_secs(secs.ok_or(UserDataError::Assignment(unclaimed))?),
         })
     }
@@ -120,6 +121,8 @@ mod tests {
         assert_eq!(error("JIT_BOOT_TOKEN", "#"), UserDataError::Assignment("JIT_BOOT_TOKEN"));
         assert_eq!(error("'1200'", "'soon'"), UserDataError::Assignment("JIT_UNCLAIMED_MAX_S"));
         assert_eq!(error("'1200'", "'0'"), UserDataError::Assignment("JIT_UNCLAIMED_MAX_S"));
+        assert_eq!(error("JIT_AGENT_URL", "#"), UserDataError::Assignment("JIT_AGENT_URL"));
+        assert_eq!(error("JIT_AGENT_SHA256", "#"), UserDataError::Assignment("JIT_AGENT_SHA256"));
         assert_eq!(error("'boot-token'", "boot-token"), UserDataError::Line(4));
         assert_eq!(error("'boot-token'", "'boot'token'"), UserDataError::Line(4));
         assert_eq!(UserData::parse(&[0xff]).unwrap_err(), UserDataError::NotText);

@@ -1,0 +1,37 @@
+# The face of `cargo xtask`, which does the work; `cargo xtask help` lists what is not here.
+
+CARGO ?= cargo
+.DEFAULT_GOAL := help
+
+.PHONY: help demo test lint bench components tidy test-spin
+
+help: ## Lists what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Builds the components and shows a matrix of jobs from webhook to an empty cloud
+	@echo "demo: builds the components, then runs jobs on them against the fakes"
+	@$(CARGO) xtask demo
+
+test: ## Runs everything that CI runs, and says what it skipped
+	@echo "test: runs everything that CI runs, in its order"
+	@$(CARGO) xtask test
+
+lint: ## Checks formatting, lints and the architecture, and runs nothing
+	@echo "lint: formatting, clippy on both sides, tidy"
+	@$(CARGO) xtask lint
+
+bench: ## Builds the components and measures them
+	@echo "bench: builds the components, then measures them"
+	@$(CARGO) xtask bench
+
+components: ## Builds the six components for wasm32-wasip2 and prints their sizes
+	@echo "components: builds all six for wasm32-wasip2"
+	@$(CARGO) xtask components
+
+tidy: ## Holds the architecture: all faults at once, each with file and remedy
+	@echo "tidy: reads the sources, the manifests and the documents"
+	@$(CARGO) xtask tidy
+
+test-spin: ## Runs the demo under a real spin: make test-spin SPIN=<path>
+	@echo "test-spin: runs the demo under the spin that SPIN names"
+	@$(CARGO) xtask spin $(if $(SPIN),"$(SPIN)")

@@ -1,0 +1,17 @@
+//! The registrar function: hands a booted instance its JIT config, takes its reports, and answers `/healthz`.
+//! Everything it decides and does is `registrar` in jit-control; here is only the host's form of it.
+#![cfg(target_arch = "wasm32")]
+#![expect(unsafe_code, reason = "the SDK generates the component model's calling convention")]
+
+use jit_control::effects::spin::{self, SpinEffects};
+use jit_control::entry::{self, Invocation};
+use spin_sdk::http::{IncomingRequest, ResponseOutparam};
+use spin_sdk::http_component;
+
+#[http_component]
+async fn handle(request: IncomingRequest, out: ResponseOutparam) {
+    let configuration = spin::configuration();
+    let invocation = Invocation { effects: &SpinEffects, configuration: &configuration, variable: &spin::variable };
+    let request = spin::receive(request, jit_control::limits::CLAIM_BYTES_MAX).await;
+    spin::reply(out, entry::registrar(invocation, &request).await).await;
+}

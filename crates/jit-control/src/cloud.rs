@@ -1,0 +1,302 @@
+//! The way to the clouds: launch a try, list what is there, terminate. A launch is rebuilt from its try alone.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+
+use jit_aws::ec2::{
+    DescribeInstances, Ec2Error, Filter, InstanceId, InstanceProfile, InstanceState, Market, PageSize, PublicIp, RootVolume,
+    RunInstances, Tag, TerminateInstances,
+};
+use jit_aws::{Credentials, Endpoint, Service};
+use jit_domain::class::{Batch, Try, client_token};
+use jit_domain::decide::scaleup::Reply;
+use jit_domain::ids::{BatchId, ClassKey, Cloud, InstanceKey, Region};
+use jit_domain::policy::{CapacityType, Offering, PublicAddress};
+use jit_domain::reason::Reason;
+use jit_domain::time::Timestamp;
+use serde_json::json;
+
+use crate::effects::{Effects, Request, SendError};
+use crate::limits;
+use crate::settings::{Address, AwsAccess, ClaimKeys};
+use crate::shell::Shell;
+use crate::time::{domain_time, jiff_time};
+use crate::token::{self, Token};
+use crate::user_data::UserData;
+
+/// The clouds as one invocation reaches them.
+pub struct Clouds<'s, 'e, E: Effects> {
+    shell: &'s Shell<'e, E>,
+    aws: &'s AwsAccess,
+}
+
+/// All that a launch request is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Launch<'a> {
+    /// The class.
+    pub class: &'a ClassKey,
+    /// The batch, as written.
+    pub batch: &'a Batch,
+    /// The try, as written.
+    pub attempt: &'a Try,
+    /// The batch's user data.
+    pub user_data: &'a UserData,
+    /// The keys that sign boot tokens; the batch names one.
+    pub claim_keys: &'a ClaimKeys,
+}
+
+/// Why a cloud did not answer as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CloudError {
+    /// EC2 said so; the variants of the cause say what to do.
+    #[error(transparent)]
+    Ec2(#[from] Ec2Error),
+    /// Nothing was sent.
+    #[error("the cloud was not asked: {0}")]
+    NotAsked(String),
+}
+
+/// An instance as a cloud lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Its key.
+    pub key: InstanceKey,
+    /// Whether it is pending or running.
+    pub is_live: bool,
+    /// When it was launched.
+    pub launched_at: Timestamp,
+    /// The class in its tags.
+    pub class: Option<ClassKey>,
+    /// The batch in its tags.
+    pub batch: Option<BatchId>,
+    /// The try in its tags.
+    pub try_n: Option<u32>,
+}
+
+impl<'s, 'e, E: Effects> Clouds<'s, 'e, E> {
+    /// The clouds with a function's own credentials.
+    pub fn new(shell: &'s Shell<'e, E>, aws: &'s AwsAccess) -> Self {
+        Self { shell, aws }
+    }
+
+    /// Sends a try's request, the same for ever, and reads what came of it.
+    pub async fn launch(&self, launch: Launch<'_>) -> Reply {
+        let (request, place) = match self.launch_request(&launch) {
+            Ok(built) => built,
+            Err(why) => {
+                self.shell.error("a launch cannot be built", json!({ "class.key": launch.class.as_str(), "cause": why }));
+                return Reply::Refused(Reason::Refused { code: "InvalidLaunch".into() });
+            }
+        };
+        let reply = match self.shell.effects.send(request, limits::LAUNCH_TIMEOUT).await {
+            Ok(response) => RunInstances::parse(&response),
+            Err(SendError::NotSent(why)) => {
+                self.shell.error("a launch was not sent", json!({ "offering": place.key(), "cause": why }));
+                return Reply::Refused(Reason::Throttled { code: "NotSent".into() });
+            }
+            Err(SendError::Unknown(why)) => Err(Ec2Error::no_reply(&why)),
+        };
+        match reply {
+            Ok(instances) => {
+                let (live, ended): (Vec<_>, Vec<_>) = instances.into_iter().partition(|i| is_live(&i.state));
+                let keys = |of: Vec<jit_aws::ec2::Instance>| {
+                    of.into_iter().map(|i| aws_key(&place.region, i.id.as_str())).collect::<Vec<_>>()
+                };
+                Reply::Launched { live: keys(live), ended: keys(ended) }
+            }
+            Err(error) => {
+                self.shell.failed("a launch brought no instance", &error);
+                reply_of(&error)
+            }
+        }
+    }
+
+    fn launch_request(&self, launch: &Launch<'_>) -> Result<(Request, Offering), String> {
+        let Launch { class, batch, attempt, user_data, claim_keys } = *launch;
+        let place = usize::try_from(attempt.offering).ok().and_then(|n| batch.template.offerings.get(n));
+        let place = place.ok_or("the try names no offering of its batch")?.clone();
+        let claim_key = claim_keys.get(&batch.template.claim_key).ok_or(
+            "the batch's claim key is no longer configured; keep the previous key until its batches have ended",
+        )?;
+        let boot = Token::Boot { class: class.clone(), batch: batch.id.clone(), try_n: attempt.n };
+        let token = token::sign(&boot, attempt.token_expires_at, claim_key);
+        let sts = self.endpoint(Service::Sts, &place.region).map_err(|e| e.to_string())?;
+        let machine = &batch.template.machine;
+        let mut tags: Vec<Tag> = batch.template.tags.iter().map(|(key, value)| Tag::new(key, value)).collect();
+        tags.push(Tag::new("jit-runners:batch", batch.id.as_str()));
+        tags.push(Tag::new("jit-runners:try", attempt.n.to_string()));
+        let launch = RunInstances {
+            client_token: client_token(&batch.id, attempt.offering, &place, attempt.n),
+            image_id: place.image.id.as_str().to_owned(),
+            instance_type: place.machine_type.as_str().to_owned(),
+            count_max: NonZeroU32::new(attempt.count).ok_or("the try asks for no instance")?,
+            market: match place.capacity_type {
+                CapacityType::Spot => Market::Spot,
+                CapacityType::OnDemand => Market::OnDemand,
+            },
+            subnet_id: Some(place.subnet.as_str().to_owned()),
+            security_group_ids: machine.security_groups.clone(),
+            public_ip: match machine.public_address {
+                PublicAddress::AsSubnet => None,
+                PublicAddress::Yes => Some(PublicIp::Assign),
+                PublicAddress::No => Some(PublicIp::Withhold),
+            },
+            instance_profile: machine.instance_profile.clone().map(InstanceProfile::Arn),
+            user_data: user_data.fill(&batch.id, &token, &sts.uri().to_string()),
+            root_volume: machine.root_device.clone().map(|device_name| RootVolume {
+                device_name,
+                size_gib: machine.disk_gib.and_then(NonZeroU32::new),
+                volume_type: None,
+            }),
+            tags,
+        };
+        let endpoint = self.endpoint(Service::Ec2, &place.region).map_err(|e| e.to_string())?;
+        let mut request = launch.request(&endpoint).map_err(|e| e.to_string())?;
+        self.sign(&endpoint, &mut request).map_err(|e| e.to_string())?;
+        Ok((request, place))
+    }
+
+    /// All instances of this deployment that the region lists, in whatever state; every page, or an error.
+    ///
+    /// # Errors
+    /// [`CloudError`]; a list that is not whole is an error, as absence from it would prove nothing.
+    pub async fn list(&self, cloud: Cloud, region: &Region) -> Result<BTreeMap<InstanceKey, Seen>, CloudError> {
+        match cloud {
+            Cloud::Aws => {}
+        }
+        let endpoint = self.endpoint(Service::Ec2, region)?;
+        let filter = Filter::tag("jit-runners:deployment", [self.shell.policy.deployment.as_str()]);
+        let mut wanted = Some(DescribeInstances::page(vec![filter], PageSize::MAX));
+        let mut seen = BTreeMap::new();
+        for _ in 0..limits::CLOUD_PAGES_MAX {
+            let Some(describe) = wanted else { return Ok(seen) };
+            let mut request = describe.request(&endpoint);
+            self.sign(&endpoint, &mut request)?;
+            let page = DescribeInstances::parse(&self.send(request).await?)?;
+            for instance in &page.instances {
+                let key = aws_key(region, instance.id.as_str());
+                seen.insert(key.clone(), seen_of(key, instance));
+            }
+            wanted = describe.next(&page)?;
+        }
+        Err(CloudError::NotAsked("the listing has too many pages".into()))
+    }
+
+    /// Terminates instances, in as few requests as possible. Returns those that are ended, or unknown, which is as good.
+    pub async fn terminate(&self, keys: &[InstanceKey]) -> Vec<InstanceKey> {
+        let mut by_region: BTreeMap<&Region, Vec<InstanceId>> = BTreeMap::new();
+        for key in keys {
+            if let Some(id) = InstanceId::parse(&key.id) {
+                by_region.entry(&key.region).or_default().push(id);
+            }
+        }
+        let mut ended = Vec::new();
+        for (region, ids) in by_region {
+            for batch in TerminateInstances::batches(ids) {
+                if !self.shell.has_time() {
+                    return ended;
+                }
+                match self.terminate_batch(region, batch).await {
+                    Ok(done) => ended.extend(done),
+                    Err(error) => self.shell.failed("instances were not terminated", &error),
+                }
+            }
+        }
+        ended
+    }
+
+    /// One request; when EC2 has forgotten some of its ids, these count as ended and the rest is sent again.
+    async fn terminate_batch(&self, region: &Region, batch: TerminateInstances) -> Result<Vec<InstanceKey>, CloudError> {
+        let endpoint = self.endpoint(Service::Ec2, region)?;
+        let mut ended = Vec::new();
+        let mut left = vec![batch];
+        // Each round takes at least one id out, or comes to an end.
+        while let Some(batch) = left.pop() {
+            let mut request = batch.request(&endpoint);
+            self.sign(&endpoint, &mut request)?;
+            match TerminateInstances::parse(&self.send(request).await?) {
+                Ok(done) => ended.extend(done.into_iter().map(|t| aws_key(region, t.id.as_str()))),
+                Err(Ec2Error::NotFound { ids, detail }) => {
+                    let (gone, rest): (Vec<_>, Vec<_>) = batch.ids().iter().cloned().partition(|id| ids.contains(id));
+                    if gone.is_empty() {
+                        return Err(Ec2Error::NotFound { ids, detail }.into());
+                    }
+                    ended.extend(gone.iter().map(|id| aws_key(region, id.as_str())));
+                    left.extend(TerminateInstances::batches(rest));
+                }
+                Err(other) => return Err(other.into()),
+            }
+        }
+        Ok(ended)
+    }
+
+    async fn send(&self, request: Request) -> Result<crate::effects::Response, CloudError> {
+        match self.shell.effects.send(request, limits::CALL_TIMEOUT).await {
+            Ok(response) => Ok(response),
+            Err(SendError::NotSent(why)) => Err(CloudError::NotAsked(why)),
+            Err(SendError::Unknown(why)) => Err(Ec2Error::no_reply(&why).into()),
+        }
+    }
+
+    fn sign(&self, endpoint: &Endpoint, request: &mut Request) -> Result<(), CloudError> {
+        let credentials: &Credentials = &self.aws.credentials;
+        endpoint
+            .sign(request, credentials, jiff_time(self.shell.now()))
+            .map_err(|e| CloudError::NotAsked(e.to_string()))
+    }
+
+    fn endpoint(&self, service: Service, region: &Region) -> Result<Endpoint, CloudError> {
+        endpoint(self.aws.endpoint_url.as_ref(), service, region)
+    }
+}
+
+/// A service's address in a region, or that of the emulator which stands for it.
+///
+/// # Errors
+/// [`CloudError::NotAsked`] when the region or the address cannot be one.
+pub fn endpoint(override_url: Option<&Address>, service: Service, region: &Region) -> Result<Endpoint, CloudError> {
+    let not_asked = |e: jit_aws::EndpointError| CloudError::NotAsked(e.to_string());
+    let region = jit_aws::Region::parse(region.as_str()).map_err(not_asked)?;
+    match override_url {
+        None => Ok(Endpoint::regional(service, region)),
+        Some(url) => Endpoint::overridden(service, region, url.as_str()).map_err(not_asked),
+    }
+}
+
+/// What an error of RunInstances means for its try.
+fn reply_of(error: &Ec2Error) -> Reply {
+    let code = error.detail().code.clone();
+    match error {
+        Ec2Error::InsufficientCapacity(_) => Reply::Refused(Reason::InsufficientCapacity { code }),
+        Ec2Error::Quota(_) => Reply::Refused(Reason::Quota { code }),
+        Ec2Error::Throttled(_) => Reply::Refused(Reason::Throttled { code }),
+        Ec2Error::UnknownOutcome(_) => Reply::Unknown,
+        Ec2Error::IdempotencyMismatch(_) => Reply::Mismatch,
+        Ec2Error::Refused(_) | Ec2Error::NotFound { .. } | Ec2Error::ClockSkew(_) | Ec2Error::Unclassified(_) => {
+            Reply::Refused(Reason::Refused { code })
+        }
+    }
+}
+
+fn seen_of(key: InstanceKey, instance: &jit_aws::ec2::Instance) -> Seen {
+    let tag = |name: &str| instance.tags.get(name).cloned();
+    Seen {
+        key,
+        is_live: is_live(&instance.state),
+        launched_at: instance.launched_at.map(domain_time).unwrap_or_default(),
+        class: tag("jit-runners:class").map(ClassKey::new),
+        batch: tag("jit-runners:batch").map(BatchId::new),
+        try_n: tag("jit-runners:try").and_then(|n| n.parse().ok()),
+    }
+}
+
+fn is_live(state: &InstanceState) -> bool {
+    match state {
+        InstanceState::ShuttingDown | InstanceState::Terminated => false,
+        _ => true,
+    }
+}
+
+fn aws_key(region: &Region, id: &str) -> InstanceKey {
+    InstanceKey { cloud: Cloud::Aws, region: region.clone(), id: id.to_owned() }
+}

@@ -1,0 +1,105 @@
+//! Makes the policy of a draft without faults. Nothing is judged here.
+
+use jit_domain::labels::LabelSet;
+use jit_domain::policy::{
+    Agent, AgentDownload, Ages, Caps, Image, ImageRule, Machine, OfferingRule, Policy, Pool, Served,
+};
+
+use super::draft::{
+    AgentDraft, Draft, ImageDraft, MachineDraft, Maybe, OfferingDraft, PoolDraft, Value, Values,
+};
+use super::fault::Read;
+
+/// The policy.
+///
+/// # Errors
+/// A part could not be read; why is among the faults.
+pub(super) fn policy(draft: Draft) -> Read<Policy> {
+    // There is one back end as yet, so that the policy has nothing to say about it.
+    one(draft.backend)?;
+    Ok(Policy {
+        deployment: one(draft.deployment.name)?,
+        runner_prefix: one(draft.deployment.runner_prefix)?,
+        served: Served {
+            installations: all(draft.deployment.served_installations)?,
+            owners: all(draft.deployment.served_owners)?,
+        },
+        pools: draft.pools?.into_iter().map(pool).collect::<Read<_>>()?,
+        paused: one(draft.deployment.paused)?,
+        agent: agent(draft.agent)?,
+    })
+}
+
+fn agent(draft: AgentDraft) -> Read<Agent> {
+    let download =
+        maybe(draft.url)?.zip(maybe(draft.sha256)?).map(|(url, sha256)| AgentDownload { url, sha256 });
+    Ok(Agent { version: one(draft.version)?, download })
+}
+
+fn pool(draft: PoolDraft) -> Read<Pool> {
+    let labels: Vec<String> = all(draft.labels)?;
+    Ok(Pool {
+        name: one(draft.name)?,
+        labels: labels.iter().collect::<LabelSet>(),
+        scope: one(draft.scope)?,
+        repositories: all(draft.repositories)?,
+        runner_group: one(draft.runner_group)?,
+        caps: Caps {
+            instances: one(draft.caps.instances)?,
+            instances_per_organisation: maybe(draft.caps.instances_per_organisation)?,
+            instances_per_repository: maybe(draft.caps.instances_per_repository)?,
+            launches_per_hour: maybe(draft.caps.launches_per_hour)?,
+        },
+        offerings: draft.offerings?.into_iter().map(offering).collect::<Read<_>>()?,
+        default_machine_type: maybe(draft.default_machine_type)?,
+        images: draft.images?.into_iter().map(image).collect::<Read<_>>()?,
+        machine: machine(draft.machine)?,
+        ages: Ages {
+            unclaimed_max: one(draft.ages.unclaimed_max)?,
+            waiting_max: one(draft.ages.waiting_max)?,
+            job_max: one(draft.ages.job_max)?,
+        },
+        paused: one(draft.paused)?,
+    })
+}
+
+fn offering(draft: OfferingDraft) -> Read<OfferingRule> {
+    Ok(OfferingRule {
+        cloud: one(draft.cloud)?,
+        region: one(draft.region)?,
+        subnets: all(draft.subnets)?,
+        machine_types: all(draft.machine_types)?,
+        capacity_types: all(draft.capacity_types)?,
+    })
+}
+
+fn image(draft: ImageDraft) -> Read<ImageRule> {
+    Ok(ImageRule {
+        cloud: one(draft.cloud)?,
+        region: one(draft.region)?,
+        machine_types: all(draft.machine_types)?,
+        image: Image { id: one(draft.id)?, kind: one(draft.kind)? },
+    })
+}
+
+fn machine(draft: MachineDraft) -> Read<Machine> {
+    Ok(Machine {
+        security_groups: all(draft.security_groups)?,
+        instance_profile: maybe(draft.instance_profile)?,
+        disk_gib: maybe(draft.disk_gib)?,
+        root_device: maybe(draft.root_device)?,
+        public_address: one(draft.public_address)?,
+    })
+}
+
+fn one<T>(value: Value<T>) -> Read<T> {
+    value.map(|located| located.value)
+}
+
+fn maybe<T>(value: Maybe<T>) -> Read<Option<T>> {
+    value.map(|maybe| maybe.map(|located| located.value))
+}
+
+fn all<T, C: FromIterator<T>>(values: Values<T>) -> Read<C> {
+    values.map(|list| list.value.into_iter().map(|element| element.value).collect())
+}

@@ -1,0 +1,234 @@
+//! The shapes of names and ids: what can be told from the text alone. Whether the thing exists, only its owner knows.
+
+use jit_domain::ids::{
+    Cloud, Digest, ImageId, InstallationId, Login, MachineType, PoolName, Region, RepositoryName,
+    RunnerGroupId, SubnetId,
+};
+use jit_domain::policy::{CapacityType, ImageKind, Machine, Paused, PoolScope, PublicAddress};
+
+use super::form::{Flag, Integer, Text, Word};
+
+/// Largest id that GitHub's API can hand out: its schema has 64-bit signed integers.
+const GITHUB_ID_MAX: u64 = i64::MAX as u64;
+/// Longest label, in characters; GitHub's own form accepts no longer ones.
+const LABEL_CHARS_MAX: usize = 256;
+
+/// A name of ours that also goes into tags and keys.
+pub(super) const NAME: Text<String> = Text {
+    rule: "small letters, digits and hyphens, at most 40, a letter first, no hyphen last",
+    example: "build-large",
+    parse: |t| name(t, 40),
+};
+
+/// A pool's name.
+pub(super) const POOL_NAME: Text<PoolName> =
+    Text { rule: NAME.rule, example: "default", parse: |t| name(t, 40).map(PoolName::new) };
+
+/// First part of a runner's name. With `-i-0123456789abcdef0-999` it stays within the 64 characters of a runner's name:
+/// <https://docs.github.com/en/rest/actions/self-hosted-runners> (generate-jitconfig).
+pub(super) const RUNNER_PREFIX: Text<String> = Text {
+    rule: "small letters, digits and hyphens, at most 20, a letter first, no hyphen last",
+    example: "jit",
+    parse: |t| name(t, 20),
+};
+
+/// An organisation's or user's login.
+pub(super) const LOGIN: Text<Login> = Text {
+    rule: "an organisation's or user's login at GitHub: letters, digits, hyphens and underscores",
+    example: "octo-org",
+    parse: |t| {
+        let plain = !t.is_empty()
+            && t.len() <= 100
+            && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+        plain.then(|| Login::new(t))
+    },
+};
+
+/// A repository's full name.
+pub(super) const REPOSITORY: Text<RepositoryName> = Text {
+    rule: "`owner/name` as GitHub shows it",
+    example: "octo-org/hello-world",
+    parse: RepositoryName::parse,
+};
+
+/// A label, trimmed and in lower case, as GitHub compares labels without case. A comma would end it in the agent's list.
+pub(super) const LABEL: Text<String> = Text {
+    rule: "a label of 1 to 256 characters besides white space around it, without commas and control characters",
+    example: "self-hosted",
+    parse: |t| {
+        let label = t.trim().to_lowercase();
+        let fits = (1..=LABEL_CHARS_MAX).contains(&label.chars().count());
+        (fits && !label.contains(|c: char| c == ',' || c.is_control())).then_some(label)
+    },
+};
+
+/// Version of the agent.
+pub(super) const AGENT_VERSION: Text<String> = Text {
+    rule: "three numbers with points between them",
+    example: "2.336.0",
+    parse: |t| {
+        let number = |n: &str| (1..=6).contains(&n.len()) && n.bytes().all(|b| b.is_ascii_digit());
+        (t.split('.').count() == 3 && t.split('.').all(number)).then(|| t.to_owned())
+    },
+};
+
+/// Address of a download.
+pub(super) const DOWNLOAD: Text<String> = Text {
+    rule: "an https address without user, query and fragment",
+    example: "https://github.com/actions/runner/releases/download/v2.336.0/actions-runner-linux-x64-2.336.0.tar.gz",
+    parse: |t| {
+        let url = url::Url::parse(t).ok()?;
+        let bare = url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none();
+        (url.scheme() == "https" && url.host_str().is_some() && bare && plain_ascii(t)).then(|| t.to_owned())
+    },
+};
+
+/// SHA-256 in hexadecimal. One digit repeated is a placeholder, never a digest.
+pub(super) const SHA256: Text<Digest> = Text {
+    rule: "64 hexadecimal digits, not all the same",
+    example: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    parse: |t| {
+        let hex = t.len() == 64 && t.bytes().all(|b| b.is_ascii_hexdigit());
+        let varied = t.bytes().any(|b| Some(b) != t.bytes().next());
+        (hex && varied).then(|| Digest::new(t.to_lowercase()))
+    },
+};
+
+/// An EC2 region: <https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html>.
+pub(super) const REGION: Text<Region> = Text {
+    rule: "two or three parts of small letters and a number, with hyphens between them",
+    example: "us-east-1",
+    parse: |t| jit_aws::Region::parse(t).ok().map(|region| Region::new(region.as_str())),
+};
+
+/// A subnet's id.
+pub(super) const SUBNET: Text<SubnetId> = Text {
+    rule: "`subnet-` and 8 or 17 hexadecimal digits",
+    example: "subnet-0123456789abcdef0",
+    parse: |t| has_id(t, "subnet-").then(|| SubnetId::new(t)),
+};
+
+/// An image's id.
+pub(super) const IMAGE: Text<ImageId> = Text {
+    rule: "`ami-` and 8 or 17 hexadecimal digits",
+    example: "ami-0123456789abcdef0",
+    parse: |t| has_id(t, "ami-").then(|| ImageId::new(t)),
+};
+
+/// A security group's id.
+pub(super) const SECURITY_GROUP: Text<String> = Text {
+    rule: "`sg-` and 8 or 17 hexadecimal digits",
+    example: "sg-0123456789abcdef0",
+    parse: |t| has_id(t, "sg-").then(|| t.to_owned()),
+};
+
+/// A machine type of EC2: <https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html>.
+pub(super) const MACHINE_TYPE: Text<MachineType> = Text {
+    rule: "an EC2 instance type in small letters: family, point, size",
+    example: "c6i.xlarge",
+    parse: |t| {
+        let (family, size) = t.split_once('.')?;
+        let is_part = |p: &str| {
+            (1..=24).contains(&p.len())
+                && p.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+                && !p.starts_with('-')
+                && !p.ends_with('-')
+        };
+        let starts_with_letter = family.starts_with(|c: char| c.is_ascii_lowercase());
+        (starts_with_letter && is_part(family) && is_part(size)).then(|| MachineType::new(t))
+    },
+};
+
+/// ARN of an instance profile, since it says the account too:
+/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_InstanceProfile.html>.
+pub(super) const INSTANCE_PROFILE: Text<String> = Text {
+    rule: "an instance profile's ARN, `arn:aws:iam::<account>:instance-profile/<name>`",
+    example: "arn:aws:iam::123456789012:instance-profile/jit-runners-runner",
+    parse: |t| {
+        let machine = Machine { instance_profile: Some(t.to_owned()), ..Machine::default() };
+        let (account, name) = machine.runner_role()?;
+        let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
+        let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b);
+        (is_account && name.len() <= 128 && name.bytes().all(is_allowed) && t.len() <= 1600).then(|| t.to_owned())
+    },
+};
+
+/// Name of a root device.
+pub(super) const ROOT_DEVICE: Text<String> = Text {
+    rule: "a device name that begins with /dev/",
+    example: "/dev/sda1",
+    parse: |t| {
+        let name = t.strip_prefix("/dev/")?;
+        let plain =
+            (1..=32).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'/');
+        plain.then(|| t.to_owned())
+    },
+};
+
+/// The clouds.
+pub(super) const CLOUD: Word<Cloud> = Word { words: &[(Cloud::Aws.as_str(), Cloud::Aws)], planned: &["gcp"] };
+
+/// The capacity types.
+pub(super) const CAPACITY_TYPE: Word<CapacityType> = Word {
+    words: &[
+        (CapacityType::Spot.as_str(), CapacityType::Spot),
+        (CapacityType::OnDemand.as_str(), CapacityType::OnDemand),
+    ],
+    planned: &[],
+};
+
+/// The scopes.
+pub(super) const SCOPE: Word<PoolScope> = Word {
+    words: &[("organisation", PoolScope::Organisation), ("repository", PoolScope::Repository)],
+    planned: &["enterprise"],
+};
+
+/// The kinds of images.
+pub(super) const IMAGE_KIND: Word<ImageKind> =
+    Word { words: &[("baked", ImageKind::Baked), ("stock", ImageKind::Stock)], planned: &[] };
+
+/// Whether an instance gets a public address.
+pub(super) const PUBLIC_ADDRESS: Word<PublicAddress> = Word {
+    words: &[("as-subnet", PublicAddress::AsSubnet), ("yes", PublicAddress::Yes), ("no", PublicAddress::No)],
+    planned: &[],
+};
+
+/// Where records and messages are kept.
+pub(super) const BACKEND: Word<()> =
+    Word { words: &[("key-value", ())], planned: &["dynamodb", "firestore", "sqs", "pubsub"] };
+
+/// Whether launching is paused.
+pub(super) const PAUSED: Flag<Paused> = Flag { yes: Paused::Yes, no: Paused::No };
+
+/// An installation's id.
+pub(super) const INSTALLATION: Integer<InstallationId> =
+    Integer { min: 1, max: GITHUB_ID_MAX, unit: "id", wrap: InstallationId };
+
+/// A runner group's id.
+pub(super) const RUNNER_GROUP: Integer<RunnerGroupId> =
+    Integer { min: 1, max: GITHUB_ID_MAX, unit: "id", wrap: RunnerGroupId };
+
+/// A count up to `max`.
+pub(super) const fn count(max: u32, unit: &'static str) -> Integer<u32> {
+    Integer { min: 1, max: max as u64, unit, wrap: |n| u32::try_from(n).unwrap_or(u32::MAX) }
+}
+
+fn name(text: &str, most: usize) -> Option<String> {
+    let plain = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let starts_with_letter = text.starts_with(|c: char| c.is_ascii_lowercase());
+    (plain && starts_with_letter && text.len() <= most && !text.ends_with('-')).then(|| text.to_owned())
+}
+
+/// EC2's ids have 8 hexadecimal digits, or 17 since 2016:
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html>.
+fn has_id(text: &str, prefix: &str) -> bool {
+    let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    text.strip_prefix(prefix).is_some_and(|id| [8, 17].contains(&id.len()) && id.bytes().all(is_hex))
+}
+
+fn plain_ascii(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_graphic())
+}

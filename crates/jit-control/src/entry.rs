@@ -1,0 +1,178 @@
+//! The six entry points, the same for the built components, the simulator and tests: read the configuration, look at who asks,
+//! run the function, answer. A component adds nothing but the host's own types.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use serde_json::json;
+
+use crate::configuration::Fault;
+use crate::effects::{Effects, Request, Response};
+use crate::queue::QueueName;
+use crate::reply::{self, check_cron, text};
+use crate::settings::{
+    Component, Keeper, KeeperSettings, RegistrarSettings, Rotating, ScaleupSettings, WebhookSettings,
+};
+use crate::shell::{Failure, Shell, line};
+use crate::start::Start;
+use crate::webhook::Answer;
+use crate::{lifecycle, rebalancer, registrar, scaledown, scaleup, webhook};
+
+/// Where a chained call asks a function to look at its queue. No public route leads there.
+pub const NUDGE_PATH: &str = "/nudge";
+/// Longest wait for a nudged function: as long as a handler may take.
+const NUDGE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What set a function going.
+#[derive(Clone, Copy, Debug)]
+pub enum Trigger<'a> {
+    /// A request: of the outside world, or a nudge by chaining.
+    Http(&'a Request),
+    /// The host's own schedule.
+    Cron,
+}
+
+/// What every entry point is given by its host.
+pub struct Invocation<'a, E: Effects> {
+    /// The way to the world.
+    pub effects: &'a E,
+    /// The text of `config/jit-runners.toml`; the error is why it could not be read.
+    pub configuration: &'a Result<String, String>,
+    /// Reads one of the component's variables.
+    pub variable: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl<E: Effects> Clone for Invocation<'_, E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E: Effects> Copy for Invocation<'_, E> {}
+
+/// webhook: the reply goes out first; then [`nudge`] does the rest.
+pub async fn webhook<E: Effects>(invocation: Invocation<'_, E>, request: &Request) -> Answer {
+    let start = invocation.start(Component::Webhook);
+    match start.read(|| WebhookSettings::read(invocation.variable)) {
+        // webhook has no ledger to note it in; GitHub's log keeps the delivery.
+        Err(faults) => Answer { reply: start.refuse(&faults), nudge: None },
+        Ok((policy, settings)) => {
+            let shell = Shell::new(invocation.effects, Component::Webhook, policy);
+            webhook::receive(&shell, &settings, request).await
+        }
+    }
+}
+
+/// Asks the function that drains a queue to look at it now. A nudge that is lost costs a tick.
+pub async fn nudge<E: Effects>(invocation: Invocation<'_, E>, queue: QueueName) {
+    let host = match queue {
+        QueueName::Jobs => Component::Scaleup,
+        QueueName::Lifecycle => Component::Lifecycle,
+    };
+    let uri = format!("http://{}.spin.internal{NUDGE_PATH}", host.as_str());
+    let Ok(request) = http::Request::post(uri).body(Vec::new()) else { return };
+    if let Err(error) = invocation.effects.send(request, NUDGE_TIMEOUT).await {
+        let fields = json!({ "cause": error.to_string() });
+        let text = line(invocation.effects.now(), "warn", "webhook", "a nudge was not answered", fields);
+        invocation.effects.log(&text);
+    }
+}
+
+/// scaleup.
+pub async fn scaleup<E: Effects>(invocation: Invocation<'_, E>, trigger: Trigger<'_>) -> Response {
+    let read = || ScaleupSettings::read(invocation.variable);
+    let (shell, settings) = match begin(invocation, Component::Scaleup, trigger, read, |s| &s.cron_tokens).await {
+        Ok(begun) => begun,
+        Err(reply) => return reply,
+    };
+    answer(&shell, scaleup::run(&shell, &settings).await.map(|_| ()))
+}
+
+/// lifecycle.
+pub async fn lifecycle<E: Effects>(invocation: Invocation<'_, E>, trigger: Trigger<'_>) -> Response {
+    let read = || KeeperSettings::read(Keeper::Lifecycle, invocation.variable);
+    let (shell, settings) = match begin(invocation, Component::Lifecycle, trigger, read, |s| &s.cron_tokens).await {
+        Ok(begun) => begun,
+        Err(reply) => return reply,
+    };
+    answer(&shell, lifecycle::run(&shell, &settings).await.map(|_| ()))
+}
+
+/// rebalancer.
+pub async fn rebalancer<E: Effects>(invocation: Invocation<'_, E>, trigger: Trigger<'_>) -> Response {
+    let read = || KeeperSettings::read(Keeper::Rebalancer, invocation.variable);
+    let (shell, settings) = match begin(invocation, Component::Rebalancer, trigger, read, |s| &s.cron_tokens).await {
+        Ok(begun) => begun,
+        Err(reply) => return reply,
+    };
+    answer(&shell, rebalancer::run(&shell, &settings).await.map(|_| ()))
+}
+
+/// scaledown.
+pub async fn scaledown<E: Effects>(invocation: Invocation<'_, E>, trigger: Trigger<'_>) -> Response {
+    let read = || KeeperSettings::read(Keeper::Scaledown, invocation.variable);
+    let (shell, settings) = match begin(invocation, Component::Scaledown, trigger, read, |s| &s.cron_tokens).await {
+        Ok(begun) => begun,
+        Err(reply) => return reply,
+    };
+    answer(&shell, scaledown::run(&shell, &settings).await.map(|_| ()))
+}
+
+/// registrar.
+pub async fn registrar<E: Effects>(invocation: Invocation<'_, E>, request: &Request) -> Response {
+    let start = invocation.start(Component::Registrar);
+    match start.read(|| RegistrarSettings::read(invocation.variable)) {
+        Err(faults) => invalid(&start, &faults).await,
+        Ok((policy, settings)) => {
+            let shell = Shell::new(invocation.effects, Component::Registrar, policy);
+            registrar::answer(&shell, &settings, request).await
+        }
+    }
+}
+
+impl<'a, E: Effects> Invocation<'a, E> {
+    fn start(&self, component: Component) -> Start<'a, E> {
+        Start { effects: self.effects, component, text: self.configuration }
+    }
+}
+
+/// Begins a scheduled function: valid configuration, then a right token unless the trigger is trusted.
+async fn begin<'a, E: Effects, S>(
+    invocation: Invocation<'a, E>,
+    component: Component,
+    trigger: Trigger<'_>,
+    read: impl FnOnce() -> Result<S, Vec<Fault>>,
+    tokens: impl FnOnce(&S) -> &Rotating,
+) -> Result<(Shell<'a, E>, S), Response> {
+    let start = invocation.start(component);
+    let (policy, settings) = match start.read(read) {
+        Ok(read) => read,
+        Err(faults) => return Err(invalid(&start, &faults).await),
+    };
+    match trigger {
+        Trigger::Cron => {}
+        Trigger::Http(request) if request.uri().path() == NUDGE_PATH => {}
+        Trigger::Http(request) => check_cron(request, tokens(&settings))?,
+    }
+    if let Err(error) = start.note(&[]).await {
+        start.failed("the verdict about the configuration was not noted", &error);
+    }
+    Ok((Shell::new(invocation.effects, component, policy), settings))
+}
+
+async fn invalid<E: Effects>(start: &Start<'_, E>, faults: &[String]) -> Response {
+    if let Err(error) = start.note(faults).await {
+        start.failed("the verdict about the configuration was not noted", &error);
+    }
+    start.refuse(faults)
+}
+
+fn answer<E: Effects>(shell: &Shell<'_, E>, ran: Result<(), Failure>) -> Response {
+    match ran {
+        Ok(()) => text(StatusCode::OK, "done"),
+        Err(failure) => {
+            shell.failed("the run was cut off; the next tick goes on", &failure);
+            reply::later(crate::limits::RETRY_AFTER_S, "cut off")
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! The way to GitHub: installation tokens (cached and sealed), the App's shared budget of points, paging, and what an answer
+//! means. Which question is asked, and what follows from an answer, is the functions'.
+
+use jit_domain::ids::{InstallationId, RepositoryName, RunId, RunnerGroupId, RunnerId};
+use jit_domain::labels::LabelSet;
+use jit_domain::{class, ids};
+use jit_github::runners::{Connection, Deletion, JitConfig, JitRequest, Runner};
+use jit_github::tokens::{Access, TokenRequest};
+use jit_github::{Api, AppKey, Authorization, Labels, Owner, PageNumber, Repository, RunnerName, Scope};
+use secrecy::SecretString;
+use serde_json::json;
+
+use crate::effects::{Effects, Request, Response, SendError};
+use crate::ledger::{Key, Kind, Ledger as _};
+use crate::limits;
+use crate::settings::GitHubApp;
+use crate::shell::{Failure, Shell, put};
+use crate::stored::{BudgetPause, Cursor, SealedToken, Stored as _};
+use crate::time::{domain_time, jiff_time};
+
+mod budget;
+mod seal;
+
+pub use self::budget::Priority;
+
+/// A client for one invocation of one function.
+pub struct GitHub<'s, 'e, E: Effects> {
+    shell: &'s Shell<'e, E>,
+    app: &'s GitHubApp,
+    api: Api,
+    priority: Priority,
+}
+
+/// Why GitHub did not answer as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum GitHubError {
+    /// GitHub said so; the variants of the cause say what to do.
+    #[error(transparent)]
+    Refused(#[from] jit_github::Error),
+    /// No reply came; a change may have happened.
+    #[error("github did not answer {operation}")]
+    NoReply {
+        /// What was asked.
+        operation: &'static str,
+        /// Why.
+        source: SendError,
+    },
+    /// The budget of points is spent, or GitHub told us to wait.
+    #[error("the github budget allows nothing before {until_s} (Unix seconds)")]
+    Budget {
+        /// When to try again.
+        until_s: u64,
+    },
+    /// The App's key or a name cannot be used; `jitr check` says more.
+    #[error("github cannot be asked: {0}")]
+    Unusable(String),
+    /// The ledger failed.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}
+
+impl<'s, 'e, E: Effects> GitHub<'s, 'e, E> {
+    /// A client with that priority in the shared budget.
+    ///
+    /// # Errors
+    /// [`GitHubError::Unusable`] when the address or the App's settings cannot be used.
+    pub fn new(shell: &'s Shell<'e, E>, app: &'s GitHubApp, priority: Priority) -> Result<Self, GitHubError> {
+        let api = Api::new(app.api_url.as_str(), "jit-runners").map_err(|e| GitHubError::Unusable(e.to_string()))?;
+        Ok(Self { shell, app, api, priority })
+    }
+
+    /// Registers a runner and gets its JIT config.
+    ///
+    /// # Errors
+    /// [`GitHubError`]; after `NoReply` and `Unavailable` the registration may exist under its name.
+    pub async fn mint(
+        &self,
+        installation: InstallationId,
+        scope: &class::Scope,
+        group: RunnerGroupId,
+        labels: &LabelSet,
+        name: &ids::RunnerName,
+    ) -> Result<JitConfig, GitHubError> {
+        let wanted = JitRequest {
+            name: RunnerName::new(name.as_str()).map_err(unusable)?,
+            runner_group_id: jit_github::RunnerGroupId(group.0),
+            labels: Labels::new(labels.iter()).map_err(unusable)?,
+            work_folder: None,
+        };
+        let auth = self.authorize(installation, Need::of(scope)).await?;
+        let request = self.api.generate_jit_config(&auth, &scope_of(scope)?, &wanted);
+        let reply = self.send("generate jit config", request).await?;
+        self.read(jit_github::runners::parse_jit_config(&reply)).await
+    }
+
+    /// All runners of a scope, or those of one name; every page, or an error.
+    ///
+    /// # Errors
+    /// [`GitHubError`]; a list that is not whole is an error, as absence from it would prove nothing.
+    pub async fn runners(
+        &self,
+        installation: InstallationId,
+        scope: &class::Scope,
+        name: Option<&ids::RunnerName>,
+    ) -> Result<Vec<Runner>, GitHubError> {
+        let auth = self.authorize(installation, Need::of(scope)).await?;
+        let scope = scope_of(scope)?;
+        let name = name.map(|n| RunnerName::new(n.as_str())).transpose().map_err(unusable)?;
+        let mut all = Vec::new();
+        let mut page = PageNumber::FIRST;
+        for _ in 0..limits::GITHUB_PAGES_MAX {
+            let reply = self.send("list runners", self.api.list_runners(&auth, &scope, name.as_ref(), page)).await?;
+            let listed = self.read(jit_github::runners::parse_list(&reply)).await?;
+            all.extend(listed.items);
+            match listed.next {
+                Some(next) => page = next,
+                None => return Ok(all.into_iter().filter(|r| name.as_ref().is_none_or(|n| n.as_str() == r.name)).collect()),
+            }
+        }
+        Err(GitHubError::Unusable("a scope lists more runners than GitHub allows".into()))
+    }
+
+    /// Deregisters a runner.
+    ///
+    /// # Errors
+    /// [`GitHubError`].
+    pub async fn deregister(
+        &self,
+        installation: InstallationId,
+        scope: &class::Scope,
+        runner: RunnerId,
+    ) -> Result<Deletion, GitHubError> {
+        let auth = self.authorize(installation, Need::of(scope)).await?;
+        let request = self.api.delete_runner(&auth, &scope_of(scope)?, jit_github::RunnerId(runner.0));
+        let reply = self.send("delete runner", request).await?;
+        self.read(jit_github::runners::parse_deletion(&reply)).await
+    }
+
+    /// The jobs of a run's newest attempt, all pages. None when nothing changed since the last time that all was read.
+    ///
+    /// # Errors
+    /// [`GitHubError`].
+    pub async fn jobs_of_run(
+        &self,
+        installation: InstallationId,
+        repository: &RepositoryName,
+        run: RunId,
+    ) -> Result<Option<Vec<jit_github::jobs::WorkflowJob>>, GitHubError> {
+        let auth = self.authorize(installation, Need::Actions).await?;
+        let repository = Repository::parse(repository.as_str()).map_err(unusable)?;
+        let key = Cursor::key(&format!("jobs-etag/{run}"));
+        let known = self.shell.read::<Cursor>(&key).await?;
+        let mut all = Vec::new();
+        let mut page = PageNumber::FIRST;
+        for _ in 0..limits::GITHUB_PAGES_MAX {
+            let attempts = jit_github::jobs::Attempts::Latest;
+            let mut request = self.api.list_jobs_of_run(&auth, &repository, jit_github::RunId(run.0), attempts, page);
+            let etag = known.as_ref().and_then(|k| jit_github::ETag::new(&k.value.0)).filter(|_| page == PageNumber::FIRST);
+            if let Some(etag) = &etag {
+                request = jit_github::if_none_match(request, etag);
+            }
+            let reply = self.send("list jobs of run", request).await?;
+            let answer = self.read(jit_github::conditional(&reply, jit_github::jobs::parse_list)).await?;
+            let jit_github::Answer::Fresh { value: listed, etag } = answer else { return Ok(None) };
+            all.extend(listed.items);
+            match (listed.next, etag) {
+                (Some(next), _) => page = next,
+                // An ETag stands for one page, so only a list of one page is known by it.
+                (None, Some(etag)) if page == PageNumber::FIRST => {
+                    let version = known.as_ref().map_or(0, |k| k.version);
+                    self.shell.commit(vec![put(&key, version, &Cursor(etag.as_str().to_owned()))]).await?;
+                    return Ok(Some(all));
+                }
+                (None, _) => return Ok(Some(all)),
+            }
+        }
+        Err(GitHubError::Unusable("a run lists more jobs than GitHub allows".into()))
+    }
+
+    /// A token for an installation, good for one need only.
+    async fn authorize(&self, installation: InstallationId, need: Need) -> Result<Authorization, GitHubError> {
+        let key = SealedToken::key((&format!("{}-{}", self.shell.function, need.as_str()), installation));
+        let seal = seal::Seal::new(&self.app.private_key, self.shell.function);
+        let known = self.shell.read::<SealedToken>(&key).await?;
+        let now = self.shell.now();
+        if let Some(kept) = &known
+            && now + limits::TOKEN_MARGIN < kept.value.expires_at
+            && let Some(token) = seal.open(&kept.value.sealed)
+        {
+            return bearer(&token);
+        }
+        let app_key = AppKey::from_pem(&self.app.private_key).map_err(unusable)?;
+        let jwt = app_key.jwt(&self.app.app_id, jiff_time(now)).map_err(unusable)?;
+        let request =
+            self.api.create_installation_token(&bearer(&jwt)?, jit_github::InstallationId(installation.0), &need.permissions());
+        let reply = self.send("create installation token", request).await?;
+        let made = self.read(jit_github::tokens::parse(&reply)).await?;
+        let mut nonce = [0; seal::NONCE_BYTES];
+        self.shell.effects.random(&mut nonce);
+        let sealed = SealedToken { sealed: seal.seal(&made.token, nonce), expires_at: domain_time(made.expires_at) };
+        let version = known.map_or(0, |k| k.version);
+        // Who loses this write has a token that is as good; the other one is simply cached.
+        self.shell.commit(vec![put(&key, version, &sealed)]).await?;
+        bearer(&made.token)
+    }
+
+    async fn send(&self, operation: &'static str, request: Request) -> Result<Response, GitHubError> {
+        self.spend(u64::from(jit_github::points(&request))).await?;
+        let reply = self.shell.effects.send(request, limits::CALL_TIMEOUT).await;
+        reply.map_err(|source| GitHubError::NoReply { operation, source })
+    }
+
+    /// Passes a parsed answer on; one that says to wait stops the whole App until then.
+    async fn read<T>(&self, parsed: Result<T, jit_github::Error>) -> Result<T, GitHubError> {
+        if let Err(jit_github::Error::RateLimited { wait, .. }) = &parsed {
+            let until = domain_time(wait.end(jiff_time(self.shell.now())));
+            self.pause(until).await?;
+        }
+        Ok(parsed?)
+    }
+
+    async fn pause(&self, until: jit_domain::time::Timestamp) -> Result<(), GitHubError> {
+        self.shell.warn("github told the app to wait", json!({ "until_ms": until.as_ms() }));
+        let key = BudgetPause::key(self.app.app_id.as_str());
+        self.shell
+            .update::<BudgetPause>(&key, |known| {
+                known.is_none_or(|k| k.until < until).then_some(BudgetPause { until })
+            })
+            .await?;
+        Ok(())
+    }
+
+    async fn spend(&self, points: u64) -> Result<(), GitHubError> {
+        let now = self.shell.now();
+        let pause = self.shell.read::<BudgetPause>(&BudgetPause::key(self.app.app_id.as_str())).await?;
+        if let Some(pause) = pause.filter(|p| now < p.value.until) {
+            return Err(GitHubError::Budget { until_s: pause.value.until.as_s() });
+        }
+        let minute = now.as_s() / 60;
+        let counter = Key::new(Kind::Budget, format_args!("{}/{minute}", self.app.app_id.as_str()));
+        let spent = self.shell.ledger.add(&counter, points, budget::COUNTER_LIFE).await.map_err(Failure::from)?;
+        if spent > self.priority.share_of(limits::GITHUB_POINTS_A_MINUTE) {
+            return Err(GitHubError::Budget { until_s: (minute + 1) * 60 });
+        }
+        Ok(())
+    }
+}
+
+/// What a token is needed for; it is asked for with no other permission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    /// Runners of an organisation.
+    OrganisationRunners,
+    /// Runners of a repository.
+    RepositoryRunners,
+    /// Runs and jobs.
+    Actions,
+}
+
+impl Need {
+    fn of(scope: &class::Scope) -> Self {
+        match scope {
+            class::Scope::Organisation(_) => Self::OrganisationRunners,
+            class::Scope::Repository(_) => Self::RepositoryRunners,
+        }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::OrganisationRunners => "organisation",
+            Self::RepositoryRunners => "repository",
+            Self::Actions => "actions",
+        }
+    }
+
+    /// <https://docs.github.com/en/rest/authentication/permissions-required-for-github-apps> (read 2026-11-21)
+    fn permissions(self) -> TokenRequest {
+        let (name, access) = match self {
+            Self::OrganisationRunners => ("organization_self_hosted_runners", Access::Write),
+            Self::RepositoryRunners => ("administration", Access::Write),
+            Self::Actions => ("actions", Access::Read),
+        };
+        TokenRequest::default().permission(name, access)
+    }
+}
+
+/// What a listed runner does.
+pub fn activity(runner: &Runner) -> jit_domain::decide::rebalancer::Activity {
+    use jit_domain::decide::rebalancer::Activity;
+    match (runner.busy, &runner.connection) {
+        (true, _) => Activity::Busy,
+        (false, Connection::Online) => Activity::Idle,
+        (false, _) => Activity::Offline,
+    }
+}
+
+fn bearer(token: &SecretString) -> Result<Authorization, GitHubError> {
+    Authorization::bearer(token).map_err(unusable)
+}
+
+fn unusable(error: impl std::fmt::Display) -> GitHubError {
+    GitHubError::Unusable(error.to_string())
+}
+
+fn scope_of(scope: &class::Scope) -> Result<Scope, GitHubError> {
+    match scope {
+        class::Scope::Organisation(login) => Owner::new(login.as_str()).map(Scope::Organisation).map_err(unusable),
+        class::Scope::Repository(name) => Repository::parse(name.as_str()).map(Scope::Repository).map_err(unusable),
+    }
+}

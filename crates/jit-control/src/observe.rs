@@ -1,0 +1,153 @@
+//! From messages to job records: what scaleup and lifecycle share. An observation is in the ledger before its message is deleted.
+
+use std::collections::BTreeMap;
+
+use futures::stream::{self, StreamExt as _};
+use jit_domain::decide::lifecycle::advance;
+use jit_domain::decide::webhook::identify;
+use jit_domain::ids::{JobId, PoolName};
+use jit_domain::job::Job;
+use jit_domain::observation::Observation;
+use jit_domain::policy::Policy;
+use serde_json::json;
+
+use crate::effects::Effects;
+use crate::limits;
+use crate::message::{Message, MessageError};
+use crate::queue::{Message as Received, Queue as _, QueueName};
+use crate::shell::{Failure, Shell, put};
+use crate::stored::Stored as _;
+
+/// Observations of one job, with the messages that brought them.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// What was said, in the order of arrival.
+    pub observations: Vec<Observation>,
+    /// Handles of the messages.
+    pub handles: Vec<String>,
+}
+
+/// What a receive brought, sorted.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// By job.
+    pub jobs: BTreeMap<JobId, Told>,
+    /// Handles of messages that only ask to look again; they are done once this drain has decided.
+    pub hints: Vec<String>,
+    /// Messages received, also those that could not be used.
+    pub received: usize,
+}
+
+/// Receives what is there. What can never be used goes to the dead letters; what is too new for this release stays.
+///
+/// # Errors
+/// [`Failure`] when nothing could be received.
+pub async fn receive<E: Effects>(shell: &Shell<'_, E>, queue: QueueName) -> Result<Batch, Failure> {
+    let messages = shell.queue.receive(queue, limits::DRAIN_MESSAGES_MAX).await?;
+    let mut batch = Batch { received: messages.len(), ..Batch::default() };
+    for message in messages {
+        match Message::decode(&message.body) {
+            Ok(Message::Job(told)) => {
+                let job = batch.jobs.entry(told.job).or_default();
+                job.observations.push(told.into());
+                job.handles.push(message.handle);
+            }
+            Ok(Message::Class(_) | Message::Report(_)) => batch.hints.push(message.handle),
+            Err(error) => refuse(shell, queue, &message, error).await?,
+        }
+    }
+    Ok(batch)
+}
+
+async fn refuse<E: Effects>(
+    shell: &Shell<'_, E>,
+    queue: QueueName,
+    message: &Received,
+    error: MessageError,
+) -> Result<(), Failure> {
+    match error {
+        MessageError::Newer { v } => {
+            shell.error("a message is too new for this release and stays in its queue", json!({ "v": v }));
+        }
+        malformed @ MessageError::Malformed { .. } => {
+            shell.error("a message cannot be used", json!({ "cause": malformed.to_string() }));
+            shell.queue.dead_letter(queue, message, &malformed.to_string()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A job's record after its observations.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// The record; none when the job is none of ours.
+    pub job: Option<Job>,
+    /// Its version.
+    pub version: u64,
+}
+
+/// Writes the job records of a batch, several at once. Jobs whose write failed are left out: their messages stay.
+pub async fn record<E: Effects>(shell: &Shell<'_, E>, jobs: &BTreeMap<JobId, Told>) -> BTreeMap<JobId, Recorded> {
+    let writes = jobs.iter().map(|(id, told)| async move {
+        match record_one(shell, *id, &told.observations).await {
+            Ok(recorded) => Some((*id, recorded)),
+            Err(failure) => {
+                shell.failed("an observation was not recorded; its message stays", &failure);
+                None
+            }
+        }
+    });
+    let written: Vec<_> = stream::iter(writes).buffer_unordered(limits::WRITES_AT_ONCE_MAX).collect().await;
+    written.into_iter().flatten().collect()
+}
+
+/// Advances one job's record by what was observed of it.
+///
+/// # Errors
+/// [`Failure`]; nothing, or all, was written.
+pub async fn record_one<E: Effects>(
+    shell: &Shell<'_, E>,
+    id: JobId,
+    observations: &[Observation],
+) -> Result<Recorded, Failure> {
+    let key = Job::key(id);
+    for _ in 0..limits::UPDATE_ROUNDS_MAX {
+        shell.check_time("recording a job")?;
+        let known = shell.read::<Job>(&key).await?;
+        let version = known.as_ref().map_or(0, |k| k.version);
+        let before = known.map(|k| k.value);
+        let mut after = before.clone();
+        for told in observations {
+            let class = class_of(&shell.policy, told);
+            after = advance(after.as_ref(), told, class, shell.now()).or(after);
+        }
+        match &after {
+            Some(job) if after != before => {
+                if shell.commit(vec![put(&key, version, job)]).await? {
+                    return Ok(Recorded { job: after, version: version + 1 });
+                }
+            }
+            Some(_) | None => return Ok(Recorded { job: after, version }),
+        }
+    }
+    Err(Failure::Contended(key.to_string()))
+}
+
+fn class_of(policy: &Policy, told: &Observation) -> Option<(PoolName, jit_domain::ids::ClassKey)> {
+    let identity =
+        identify(policy, told.installation, &told.repository, told.organisation.as_ref(), &told.labels)?;
+    let key = identity.key();
+    Some((identity.pool, key))
+}
+
+/// Deletes messages whose observations are recorded. Those that stay are received again, which does no harm.
+pub async fn forget<E: Effects>(shell: &Shell<'_, E>, queue: QueueName, handles: &[String]) {
+    if handles.is_empty() {
+        return;
+    }
+    match shell.queue.delete(queue, handles).await {
+        Ok(left) if left.is_empty() => {}
+        Ok(left) => shell.warn("messages were not deleted and come again", json!({ "messages": left.len() })),
+        Err(error) => shell.failed("messages were not deleted and come again", &error),
+    }
+}

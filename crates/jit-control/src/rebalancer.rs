@@ -1,0 +1,403 @@
+//! rebalancer: every minute it lays the ledger beside what the clouds and GitHub say, mends what drifted, and asks scaleup to look
+//! at classes with a gap. It launches nothing and terminates nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jit_domain::class::Scope;
+use jit_domain::decide::rebalancer::{self as decide, CloudView, RunnerView, Step};
+use jit_domain::decide::{lifecycle as lifecycle_decide, scaleup, supply};
+use jit_domain::ids::{Cloud, InstallationId, InstanceKey, Region, RunnerId};
+use jit_domain::instance::{Instance, InstancePhase};
+use jit_domain::job::Job;
+use jit_domain::observation::{Action, Observation};
+use jit_domain::time::Timestamp;
+use jit_github::Status;
+use jit_github::runners::{Deletion, Runner};
+use serde_json::json;
+
+use crate::cloud::{Clouds, Seen};
+use crate::effects::Effects;
+use crate::github::{GitHub, GitHubError, Priority, activity};
+use crate::lifecycle;
+use crate::limits;
+use crate::message::Message;
+use crate::observe;
+use crate::queue::Queue as _;
+use crate::settings::KeeperSettings;
+use crate::shell::{Failure, Shell};
+use crate::stored::Stored as _;
+use crate::time::domain_time;
+use crate::world::World;
+
+/// What a pass did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Instances whose records changed.
+    pub moved: usize,
+    /// Runs that GitHub was asked about.
+    pub asked: usize,
+    /// Classes sent to scaleup.
+    pub gaps: usize,
+}
+
+/// One pass.
+///
+/// # Errors
+/// [`Failure`]; the next tick goes on.
+pub async fn run<E: Effects>(shell: &Shell<'_, E>, settings: &KeeperSettings) -> Result<Summary, Failure> {
+    let ran_at = shell.now();
+    let Some(lease) = shell.take_lease().await? else { return Ok(Summary::default()) };
+    let passed = pass(shell, settings).await;
+    shell.release_lease(lease).await?;
+    let summary = passed?;
+    shell.note_schedule(ran_at).await?;
+    let Summary { moved, asked, gaps } = summary;
+    shell.info("rebalanced", json!({ "moved": moved, "asked": asked, "gaps": gaps }));
+    Ok(summary)
+}
+
+async fn pass<E: Effects>(shell: &Shell<'_, E>, settings: &KeeperSettings) -> Result<Summary, Failure> {
+    let mut summary = Summary::default();
+    let github = match GitHub::new(shell, &settings.github, Priority::Truth) {
+        Ok(github) => Some(github),
+        Err(error) => {
+            shell.failed("github is not asked", &error);
+            None
+        }
+    };
+    let mut world = World::read(shell).await?;
+    expire_jobs(shell, &world).await?;
+    heal_records(shell, &mut world).await?;
+    let clouds = list_clouds(shell, settings, &world).await;
+    let runners = match &github {
+        Some(github) => list_runners(shell, github, &world).await,
+        None => BTreeMap::new(),
+    };
+    summary.moved = weigh_all(shell, github.as_ref(), &mut world, &clouds, &runners).await?;
+    if let Some(github) = &github {
+        summary.asked = ask_runs(shell, github, &world).await?;
+        if summary.asked > 0 {
+            world = World::read(shell).await?;
+        }
+    }
+    learn(shell, &mut world).await?;
+    lifecycle::release_caps(shell, &mut world).await?;
+    summary.gaps = send_gaps(shell, &world).await?;
+    Ok(summary)
+}
+
+/// Closes jobs that GitHub must have dropped: what it no longer shows us it cannot complete either.
+async fn expire_jobs<E: Effects>(shell: &Shell<'_, E>, world: &World) -> Result<(), Failure> {
+    let now = shell.now();
+    let open = world.jobs.iter().map(|(_, job)| job).chain(&world.poolless);
+    for job in open.filter(|job| lifecycle_decide::expired(job, now).is_some()) {
+        shell.update::<Job>(&Job::key(job.id), |known| lifecycle_decide::expired(known?, now)).await?;
+        shell.warn("a job was closed that github must have dropped", json!({ "job.id": job.id.0 }));
+    }
+    Ok(())
+}
+
+/// Makes the records of instances whose ids a young batch holds, but which have none: their launch was cut off in between.
+async fn heal_records<E: Effects>(shell: &Shell<'_, E>, world: &mut World) -> Result<(), Failure> {
+    let now = shell.now();
+    let mut missing = Vec::new();
+    for class in world.classes.values() {
+        for batch in class.batches.iter().filter(|b| now.since(b.born_at) < limits::RECORDS_HEALED_FOR) {
+            for key in batch.instances.iter().filter(|key| world.instance(key).is_none()) {
+                // Which try made it is not known; the last launched one names an offering in the same region.
+                let n = batch.tries.iter().rev().find(|t| offering_region(batch, t) == Some(&key.region)).map(|t| t.n);
+                missing.extend(n.and_then(|n| scaleup::instance_of(class, &batch.id, n, key)));
+            }
+        }
+    }
+    for record in missing {
+        if shell.read::<Instance>(&Instance::key(&record.key)).await?.is_none() {
+            crate::scaleup::record_instance(shell, world, record).await?;
+        }
+    }
+    Ok(())
+}
+
+fn offering_region<'a>(batch: &'a jit_domain::class::Batch, attempt: &jit_domain::class::Try) -> Option<&'a Region> {
+    let at = usize::try_from(attempt.offering).ok()?;
+    batch.template.offerings.get(at).map(|o| &o.region)
+}
+
+type RegionKey = (Cloud, Region);
+
+/// Lists each region that has open instances. A region whose listing failed, or is empty where we know of several live
+/// instances, is left out: absence from it proves nothing.
+async fn list_clouds<E: Effects>(
+    shell: &Shell<'_, E>,
+    settings: &KeeperSettings,
+    world: &World,
+) -> BTreeMap<RegionKey, BTreeMap<InstanceKey, Seen>> {
+    let clouds = Clouds::new(shell, &settings.aws);
+    let mut open: BTreeMap<RegionKey, usize> = BTreeMap::new();
+    for instance in &world.instances {
+        *open.entry((instance.key.cloud, instance.key.region.clone())).or_default() += 1;
+    }
+    let mut listed = BTreeMap::new();
+    for ((cloud, region), known) in open {
+        match clouds.list(cloud, &region).await {
+            Ok(seen) if seen.is_empty() && known > 1 => {
+                shell.error("a cloud's empty listing is not believed", json!({ "region": region.as_str(), "known": known }));
+            }
+            Ok(seen) => {
+                listed.insert((cloud, region), seen);
+            }
+            Err(error) => shell.failed("a region could not be listed", &error),
+        }
+    }
+    listed
+}
+
+type ScopeKey = (InstallationId, Scope);
+
+/// Lists the runners of each scope that has registered instances. A scope whose listing failed is left out.
+async fn list_runners<E: Effects>(
+    shell: &Shell<'_, E>,
+    github: &GitHub<'_, '_, E>,
+    world: &World,
+) -> BTreeMap<ScopeKey, BTreeMap<String, Runner>> {
+    let is_registered = |i: &&Instance| !i.is_retired() && i.mint().is_some();
+    let scopes: BTreeSet<ScopeKey> =
+        world.instances.iter().filter(is_registered).map(|i| (i.installation, i.scope.clone())).collect();
+    let mut listed = BTreeMap::new();
+    for (installation, scope) in scopes {
+        if !shell.has_time() {
+            break;
+        }
+        match github.runners(installation, &scope, None).await {
+            Ok(runners) => {
+                listed.insert((installation, scope), runners.into_iter().map(|r| (r.name.clone(), r)).collect());
+            }
+            Err(error) => shell.failed("the runners of a scope could not be listed", &error),
+        }
+    }
+    listed
+}
+
+async fn weigh_all<E: Effects>(
+    shell: &Shell<'_, E>,
+    github: Option<&GitHub<'_, '_, E>>,
+    world: &mut World,
+    clouds: &BTreeMap<RegionKey, BTreeMap<InstanceKey, Seen>>,
+    runners: &BTreeMap<ScopeKey, BTreeMap<String, Runner>>,
+) -> Result<usize, Failure> {
+    let now = shell.now();
+    let steps: Vec<(InstanceKey, Step)> = {
+        let observed = world.observed(&shell.policy, now);
+        let balance = observed.balance();
+        let weigh = |i: &Instance| {
+            (i.key.clone(), decide::evidence(&observed, &balance, i, cloud_view(i, clouds), runner_view(i, runners)))
+        };
+        world.instances.iter().map(weigh).collect()
+    };
+    let mut moved = 0;
+    for (_, step) in steps {
+        if !shell.has_time() {
+            break;
+        }
+        moved += usize::from(carry_out(shell, github, world, step).await?);
+    }
+    Ok(moved)
+}
+
+async fn carry_out<E: Effects>(
+    shell: &Shell<'_, E>,
+    github: Option<&GitHub<'_, '_, E>>,
+    world: &mut World,
+    step: Step,
+) -> Result<bool, Failure> {
+    match step {
+        Step::Leave => Ok(false),
+        Step::Write(after) if after.is_retired() => lifecycle::write_retired(shell, world, after).await,
+        Step::Write(after) => write_moved(shell, world, after).await,
+        Step::Deregister { runner, then } => {
+            let Some(github) = github else { return Ok(false) };
+            deregister(shell, github, world, runner, then).await
+        }
+    }
+}
+
+async fn write_moved<E: Effects>(shell: &Shell<'_, E>, world: &mut World, after: Instance) -> Result<bool, Failure> {
+    if !shell.commit(vec![world.write_instance(&after)]).await? {
+        return Ok(false);
+    }
+    let became_busy = after.phase == InstancePhase::Busy;
+    lifecycle::log_phase(shell, &after);
+    if became_busy {
+        lifecycle::close_breaker(shell, &after).await?;
+    }
+    world.wrote_instance(after);
+    Ok(true)
+}
+
+/// Deregisters an idle runner; only GitHub's 204, or its absence from the listing, retires the instance.
+async fn deregister<E: Effects>(
+    shell: &Shell<'_, E>,
+    github: &GitHub<'_, '_, E>,
+    world: &mut World,
+    runner: RunnerId,
+    then: Instance,
+) -> Result<bool, Failure> {
+    match github.deregister(then.installation, &then.scope, runner).await {
+        // The same pass listed the scope with this runner, so a 404 means that it has gone since.
+        Ok(Deletion::Deleted | Deletion::NotFound) => lifecycle::write_retired(shell, world, then).await,
+        Ok(Deletion::Busy(_)) => {
+            let Some(known) = world.instance(&then.key).cloned() else { return Ok(false) };
+            match lifecycle_decide::busy(&known, None, shell.now()) {
+                Some(busy) => write_moved(shell, world, busy).await,
+                None => Ok(false),
+            }
+        }
+        Err(error) => {
+            shell.failed("an idle runner was not deregistered", &error);
+            Ok(false)
+        }
+    }
+}
+
+fn cloud_view(instance: &Instance, listed: &BTreeMap<RegionKey, BTreeMap<InstanceKey, Seen>>) -> CloudView {
+    let key = &instance.key;
+    match listed.get(&(key.cloud, key.region.clone())) {
+        None => CloudView::Unknown,
+        Some(region) => match region.get(key) {
+            Some(seen) if seen.is_live => CloudView::Live,
+            Some(_) => CloudView::Ended,
+            None => CloudView::Absent,
+        },
+    }
+}
+
+fn runner_view(instance: &Instance, listed: &BTreeMap<ScopeKey, BTreeMap<String, Runner>>) -> RunnerView {
+    let Some(mint) = instance.mint() else { return RunnerView::Unknown };
+    match listed.get(&(instance.installation, instance.scope.clone())) {
+        None => RunnerView::Unknown,
+        Some(scope) => match scope.get(mint.name.as_str()) {
+            Some(runner) => RunnerView::Listed { runner: RunnerId(runner.id.0), activity: activity(runner) },
+            None => RunnerView::NotListed,
+        },
+    }
+}
+
+/// Asks GitHub about the runs in doubt; its answer moves jobs and instances exactly as events do.
+async fn ask_runs<E: Effects>(shell: &Shell<'_, E>, github: &GitHub<'_, '_, E>, world: &World) -> Result<usize, Failure> {
+    let runs = decide::runs_to_ask(&world.observed(&shell.policy, shell.now()));
+    let mut asked = 0;
+    for (installation, repository, run) in runs {
+        if !shell.has_time() {
+            break;
+        }
+        match github.jobs_of_run(installation, &repository, run).await {
+            Ok(jobs) => {
+                asked += 1;
+                let told: Vec<Observation> = (jobs.unwrap_or_default().iter())
+                    .filter_map(|job| observation_of(world, job, installation, &repository, shell.now()))
+                    .collect();
+                for observation in told {
+                    let recorded = observe::record_one(shell, observation.job, std::slice::from_ref(&observation)).await?;
+                    lifecycle::follow(shell, &observation, recorded.job.as_ref()).await?;
+                }
+                note_asked(shell, world, run).await?;
+            }
+            Err(GitHubError::Budget { until_s }) => {
+                shell.info("github is asked no more in this pass", json!({ "until_s": until_s }));
+                break;
+            }
+            Err(error) => shell.failed("a run could not be asked about", &error),
+        }
+    }
+    Ok(asked)
+}
+
+/// Notes at the run's open jobs that GitHub was asked.
+async fn note_asked<E: Effects>(
+    shell: &Shell<'_, E>,
+    world: &World,
+    run: jit_domain::ids::RunId,
+) -> Result<(), Failure> {
+    let now = shell.now();
+    let jobs = world.jobs.iter().map(|(_, job)| job).filter(|job| job.run == run);
+    for job in jobs {
+        shell
+            .update::<Job>(&Job::key(job.id), |known| {
+                known.filter(|k| k.is_open()).map(|k| Job { asked_at: Some(now), ..k.clone() })
+            })
+            .await?;
+    }
+    Ok(())
+}
+
+/// What the jobs API says of a job, in the form of an event. None for a status that says nothing about its phase.
+pub fn observation_of(
+    world: &World,
+    job: &jit_github::jobs::WorkflowJob,
+    installation: InstallationId,
+    repository: &jit_domain::ids::RepositoryName,
+    now: Timestamp,
+) -> Option<Observation> {
+    let action = match job.status {
+        Status::Queued => Action::Queued,
+        Status::Waiting | Status::Pending => Action::Waiting,
+        Status::InProgress => Action::InProgress,
+        Status::Completed => Action::Completed,
+        _ => return None,
+    };
+    let id = jit_domain::ids::JobId(job.id.0);
+    // The jobs API does not say who owns the repository; another job of it does.
+    let organisation = (world.jobs.iter().map(|(_, known)| known))
+        .find(|known| known.repository == *repository)
+        .and_then(|known| known.organisation.clone());
+    let name = job.runner_name.as_deref().unwrap_or_default();
+    let runner_id = job.runner_id.map(|id| RunnerId(id.0));
+    Some(Observation {
+        action,
+        job: id,
+        run: jit_domain::ids::RunId(job.run_id.0),
+        attempt: job.run_attempt,
+        name: job.name.clone(),
+        labels: job.labels.iter().collect(),
+        installation,
+        repository: repository.clone(),
+        organisation,
+        pool: None,
+        runner: (runner_id.is_some() || !name.is_empty()).then(|| jit_domain::job::RunnerRef {
+            id: runner_id,
+            name: jit_domain::ids::RunnerName::new(name),
+        }),
+        conclusion: job.conclusion.as_ref().map(|c| c.as_str().to_owned()),
+        created_at: job.created_at.map_or(now, domain_time),
+        at: job.completed_at.or(job.started_at).map_or(now, domain_time),
+        received_at: now,
+    })
+}
+
+/// Learns how long boots take.
+async fn learn<E: Effects>(shell: &Shell<'_, E>, world: &mut World) -> Result<(), Failure> {
+    let mut learned = Vec::new();
+    for pool in &shell.policy.pools {
+        let instances: Vec<Instance> = world.instances.iter().filter(|i| i.pool == pool.name).cloned().collect();
+        let before = world.pools.get(&pool.name).cloned().unwrap_or_default();
+        learned.extend(supply::learn_boots(&before, &instances).map(|after| (pool.name.clone(), after)));
+    }
+    for (name, after) in learned {
+        if shell.commit(vec![world.write_pool(&name, &after)]).await? {
+            world.wrote_pool(name, after);
+        }
+    }
+    Ok(())
+}
+
+/// Asks scaleup to look at each class that has a gap.
+async fn send_gaps<E: Effects>(shell: &Shell<'_, E>, world: &World) -> Result<usize, Failure> {
+    let observed = world.observed(&shell.policy, shell.now());
+    let gaps: Vec<_> = observed.balance().gaps().into_iter().filter(|(_, gap)| *gap > 0).collect();
+    for (class, gap) in &gaps {
+        shell.info("a class has a gap", json!({ "class.key": class.as_str(), "gap": gap }));
+        let message = Message::Class(class.clone());
+        shell.queue.send(message.queue(), &message.encode()).await?;
+    }
+    Ok(gaps.len())
+}

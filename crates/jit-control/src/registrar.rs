@@ -1,0 +1,393 @@
+//! registrar: the only function that instances talk to. It hands a booted instance its JIT config, minted that instant, once the
+//! instance has shown a token and proved its identity; it takes reports; and it says whether the schedules run.
+
+use http::{Method, StatusCode};
+use jit_domain::class::Class;
+use jit_domain::decide::registrar::{self as decide, AfterLook, Claim, Contact, Registration};
+use jit_domain::decide::scaleup;
+use jit_domain::ids::{InstanceKey, RunnerId};
+use jit_domain::instance::{Instance, InstancePhase, Mint};
+use jit_domain::job::Job;
+use jit_domain::reason::Reason;
+use jit_github::runners::JitConfig;
+use secrecy::ExposeSecret as _;
+use serde_json::json;
+
+use crate::effects::{Effects, Request, Response};
+use crate::github::{GitHub, GitHubError, Priority, activity};
+use crate::lifecycle;
+use crate::limits;
+use crate::reply::{self, text};
+use crate::settings::RegistrarSettings;
+use crate::shell::{Failure, Shell, put};
+use crate::stored::Stored as _;
+use crate::token::{self, Token};
+use crate::world::World;
+
+mod ask;
+mod health;
+mod identity;
+mod report;
+
+use self::ask::Ask;
+
+/// Answers a request of an instance, or of who watches us.
+pub async fn answer<E: Effects>(shell: &Shell<'_, E>, settings: &RegistrarSettings, request: &Request) -> Response {
+    let (method, path) = (request.method(), request.uri().path());
+    let reply = match (method, path) {
+        (&Method::GET | &Method::HEAD, "/healthz") => return health::answer(shell).await,
+        (&Method::POST, "/v1/claim") => claim(shell, settings, request).await,
+        (&Method::POST, "/v1/report") => report::answer(shell, settings, request).await,
+        (_, "/healthz" | "/v1/claim" | "/v1/report") => {
+            return text(StatusCode::METHOD_NOT_ALLOWED, "this path takes another method");
+        }
+        _ => return text(StatusCode::NOT_FOUND, "there is nothing here"),
+    };
+    reply.unwrap_or_else(|refusal| refusal)
+}
+
+/// A failure of ours is never the instance's fault: it asks again.
+fn ours<E: Effects>(shell: &Shell<'_, E>, event: &str, failure: &(dyn std::error::Error + 'static)) -> Response {
+    shell.failed(event, failure);
+    reply::later(limits::RETRY_AFTER_S, "busy")
+}
+
+async fn claim<E: Effects>(
+    shell: &Shell<'_, E>,
+    settings: &RegistrarSettings,
+    request: &Request,
+) -> Result<Response, Response> {
+    let ask = Ask::parse(request.body())?;
+    let shown = token::verify(&ask.token, shell.now(), &settings.claim_keys)
+        .map_err(|e| text(StatusCode::UNAUTHORIZED, &e.to_string()))?;
+    let known = who_claims(shell, &ask, &shown).await?;
+    identity::prove(shell, settings, &ask, &known).await?;
+    let claimed = Claimed { shell, settings };
+    claimed.adopt_and_decide(known).await.unwrap_or_else(|failure| Ok(ours(shell, "a claim could not be answered", &failure)))
+}
+
+/// Who a claim says it is, as far as the ledger knows the batch: its class, and the record if there is one.
+#[derive(Debug)]
+struct Known {
+    key: InstanceKey,
+    class: Class,
+    /// Batch and try of the boot token, for an instance without a record.
+    launch: Option<(jit_domain::ids::BatchId, u32)>,
+    record: Option<Instance>,
+}
+
+async fn who_claims<E: Effects>(shell: &Shell<'_, E>, ask: &Ask, shown: &Token) -> Result<Known, Response> {
+    let busy = |failure: Failure| ours(shell, "a claim could not be looked up", &failure);
+    let gone = || reply::json(StatusCode::GONE, &json!({ "reason": Reason::NotOurs.code() }));
+    let (class_key, key, launch) = match shown {
+        Token::Report(_) => return Err(text(StatusCode::UNAUTHORIZED, "a report token makes no claims")),
+        Token::Wait(key) if key.id != ask.instance_id => {
+            return Err(text(StatusCode::FORBIDDEN, "the token is another instance's"));
+        }
+        Token::Wait(key) => (None, key.clone(), None),
+        Token::Boot { class, batch, try_n } => {
+            let record = shell.read::<Class>(&Class::key(class)).await.map_err(busy)?.ok_or_else(gone)?;
+            let region = region_of(&record.value, batch, *try_n);
+            let region = region.or_else(|| shell.policy.regions().into_iter().find(|(_, r)| *r == ask.region).map(|(_, r)| r));
+            let region = region.ok_or_else(gone)?;
+            let key = InstanceKey { cloud: ask.cloud, region, id: ask.instance_id.clone() };
+            (Some(record.value), key, Some((batch.clone(), *try_n)))
+        }
+    };
+    let record = shell.read::<Instance>(&Instance::key(&key)).await.map_err(busy)?.map(|r| r.value);
+    let class = match (class_key, &record) {
+        (Some(class), _) => class,
+        (None, Some(record)) => {
+            shell.read::<Class>(&Class::key(&record.class)).await.map_err(busy)?.ok_or_else(gone)?.value
+        }
+        (None, None) => return Err(gone()),
+    };
+    Ok(Known { key, class, launch, record })
+}
+
+fn region_of(class: &Class, batch: &jit_domain::ids::BatchId, n: u32) -> Option<jit_domain::ids::Region> {
+    let batch = class.batch(batch)?;
+    let at = usize::try_from(batch.try_of(n)?.offering).ok()?;
+    batch.template.offerings.get(at).map(|o| o.region.clone())
+}
+
+/// A claim whose token and identity are right.
+struct Claimed<'s, 'e, E: Effects> {
+    shell: &'s Shell<'e, E>,
+    settings: &'s RegistrarSettings,
+}
+
+type Answered = Result<Result<Response, Response>, Failure>;
+
+impl<E: Effects> Claimed<'_, '_, E> {
+    async fn adopt_and_decide(&self, known: Known) -> Answered {
+        let mut world = World::read(self.shell).await?;
+        let Some(mut instance) = self.recorded(&mut world, &known).await? else {
+            return Ok(Ok(gone(&Reason::NotNeeded)));
+        };
+        if let InstancePhase::Retired { reason, .. } = &instance.phase {
+            return Ok(Ok(gone(reason)));
+        }
+        if instance.claimed_at.is_none() {
+            let now = self.shell.now();
+            let first = Instance { claimed_at: Some(now), booted_at: instance.booted_at.or(Some(now)), ..instance };
+            if !self.write(&mut world, &first).await? {
+                return Ok(Ok(reply::later(limits::RETRY_AFTER_S, "busy")));
+            }
+            instance = first;
+        }
+        for _ in 0..limits::PERMIT_ROUNDS_MAX {
+            let decision = {
+                let observed = world.observed(&self.shell.policy, self.shell.now());
+                decide::claim(&observed, &instance, &self.shell.policy.runner_prefix)
+            };
+            if let Claim::Permit { candidates, mint } = decision {
+                match self.take_permit(&mut world, &instance, &candidates).await? {
+                    Some(permitted) => return self.mint(&mut world, permitted, mint).await,
+                    None => world = World::read(self.shell).await?,
+                }
+                continue;
+            }
+            return self.carry_out(&mut world, instance, decision).await;
+        }
+        Ok(Ok(reply::later(limits::RETRY_AFTER_S, "busy")))
+    }
+
+    /// The instance's record; one that has none is adopted if its batch has its id or a needed place.
+    async fn recorded(&self, world: &mut World, known: &Known) -> Result<Option<Instance>, Failure> {
+        if let Some(open) = world.instance(&known.key) {
+            return Ok(Some(open.clone()));
+        }
+        if known.record.is_some() {
+            return Ok(known.record.clone());
+        }
+        let Some((batch, n)) = &known.launch else { return Ok(None) };
+        let key = known.class.identity.key();
+        let is_needed = {
+            let observed = world.observed(&self.shell.policy, self.shell.now());
+            let balance = observed.balance();
+            balance.slots_needed(&key) > 0 || balance.gaps().get(&key).is_some_and(|gap| *gap > 0)
+        };
+        let mut has_place = false;
+        let class = self
+            .shell
+            .update::<Class>(&Class::key(&key), |class| {
+                let before = class?;
+                let after = scaleup::adopt(before, batch, &known.key, is_needed);
+                has_place = after.is_some();
+                after.filter(|after| after != before)
+            })
+            .await?;
+        let record = class.filter(|_| has_place).and_then(|c| scaleup::instance_of(&c, batch, *n, &known.key));
+        let Some(record) = record else { return Ok(None) };
+        world.reread_class(self.shell, &key).await?;
+        crate::scaleup::record_instance(self.shell, world, record.clone()).await?;
+        let kept = self.shell.read::<Instance>(&Instance::key(&record.key)).await?;
+        Ok(kept.map(|kept| {
+            world.put_instance(kept.value.clone(), kept.version);
+            kept.value
+        }))
+    }
+
+    async fn write(&self, world: &mut World, instance: &Instance) -> Result<bool, Failure> {
+        let is_written = self.shell.commit(vec![world.write_instance(instance)]).await?;
+        if is_written {
+            world.wrote_instance(instance.clone());
+        }
+        Ok(is_written)
+    }
+
+    /// Marks one of the jobs with this instance; none when others were quicker everywhere.
+    async fn take_permit(
+        &self,
+        world: &mut World,
+        instance: &Instance,
+        candidates: &[jit_domain::ids::JobId],
+    ) -> Result<Option<Instance>, Failure> {
+        for id in candidates {
+            self.shell.check_time("taking a permit")?;
+            let Some(job) = world.job(*id).cloned() else { continue };
+            let key = Job::key(*id);
+            let permitted = Job { permit: Some(instance.key.clone()), ..job };
+            if self.shell.commit(vec![put(&key, world.version(&key), &permitted)]).await? {
+                return Ok(Some(Instance { permit: Some(*id), ..instance.clone() }));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn carry_out(&self, world: &mut World, instance: Instance, decision: Claim) -> Answered {
+        match decision {
+            Claim::Mint(mint) | Claim::Permit { mint, .. } => self.mint(world, instance, mint).await,
+            Claim::Wait { wait_s } => self.wait(world, instance, wait_s).await,
+            Claim::Later { retry_after_s } => Ok(Ok(reply::later(retry_after_s, "a registration is under way"))),
+            Claim::Connected => Ok(Ok(reply::json(StatusCode::CONFLICT, &json!({ "reason": "connected" })))),
+            Claim::Gone(reason) => self.retire(world, instance, reason).await,
+            Claim::Resolve { lost, next } => self.resolve(world, instance, &lost, next).await,
+            Claim::Look(mint) => self.look(world, instance, &mint).await,
+        }
+    }
+
+    /// Registers and answers 200: the name is written before the request, the registration before the reply.
+    async fn mint(&self, world: &mut World, instance: Instance, mint: Mint) -> Answered {
+        let mut minting = instance;
+        minting.phase = InstancePhase::Minting;
+        minting.mints.push(mint.clone());
+        if !self.write(world, &minting).await? {
+            return Ok(Ok(reply::later(limits::RETRY_AFTER_S, "busy")));
+        }
+        let github = match self.github() {
+            Ok(github) => github,
+            Err(error) => return Ok(Ok(ours(self.shell, "nothing was minted", &error))),
+        };
+        let Some(class) = world.classes.get(&minting.class) else { return Ok(Ok(gone(&Reason::NotOurs))) };
+        let identity = class.identity.clone();
+        let minted = github
+            .mint(minting.installation, &minting.scope, identity.runner_group, &identity.labels, &mint.name)
+            .await;
+        match minted {
+            Ok(config) => self.confirm(world, minting, config).await,
+            Err(error) => Ok(Ok(self.not_minted(&error))),
+        }
+    }
+
+    /// The record stays `minting`: whether GitHub registered the name is found out at the next claim.
+    fn not_minted(&self, error: &GitHubError) -> Response {
+        self.shell.failed("a runner was not registered", error);
+        let wait_s = match error {
+            GitHubError::Budget { until_s } => until_s.saturating_sub(self.shell.now().as_s()).clamp(1, 300),
+            _ => u64::from(limits::RETRY_AFTER_S),
+        };
+        reply::later(u32::try_from(wait_s).unwrap_or(limits::RETRY_AFTER_S), "github did not register the runner")
+    }
+
+    async fn confirm(&self, world: &mut World, minting: Instance, config: JitConfig) -> Answered {
+        let runner = RunnerId(config.runner.id.0);
+        let mut claimed = minting;
+        claimed.phase = InstancePhase::Claimed;
+        if let Some(mint) = claimed.mints.last_mut() {
+            mint.runner = Some(runner);
+        }
+        if !self.write(world, &claimed).await? {
+            self.undo(&claimed, runner).await;
+            return Ok(Ok(reply::later(limits::RETRY_AFTER_S, "busy")));
+        }
+        lifecycle::log_phase(self.shell, &claimed);
+        let job_max = (self.shell.policy.pool(&claimed.pool)).map_or(jit_domain::limits::JOB_MAX_DEFAULT, |p| p.ages.job_max);
+        let expires_at = self.shell.now() + job_max + limits::REPORT_TOKEN_SLACK;
+        let report = token::sign(&Token::Report(claimed.key.clone()), expires_at, &self.settings.claim_keys.current);
+        let name = claimed.mint().map(|m| m.name.to_string()).unwrap_or_default();
+        Ok(Ok(reply::json(
+            StatusCode::OK,
+            &json!({
+                "jit_config": config.encoded.expose_secret(),
+                "runner_name": name,
+                "agent_version": self.shell.policy.agent.version,
+                "job_max_s": job_max.as_secs(),
+                "report_token": report.expose_secret(),
+            }),
+        )))
+    }
+
+    /// A registration that no record names must not stay; the sweep finds it if this fails.
+    async fn undo(&self, instance: &Instance, runner: RunnerId) {
+        if let Ok(github) = self.github()
+            && let Err(error) = github.deregister(instance.installation, &instance.scope, runner).await
+        {
+            self.shell.failed("a registration was not undone", &error);
+        }
+    }
+
+    fn github(&self) -> Result<GitHub<'_, '_, E>, GitHubError> {
+        GitHub::new(self.shell, &self.settings.github, Priority::Jit)
+    }
+
+    async fn wait(&self, world: &mut World, instance: Instance, wait_s: u32) -> Answered {
+        let now = self.shell.now();
+        let waiting = Instance { waiting_since: instance.waiting_since.or(Some(now)), ..instance.clone() };
+        if waiting != instance && !self.write(world, &waiting).await? {
+            return Ok(Ok(reply::later(limits::RETRY_AFTER_S, "busy")));
+        }
+        let unclaimed_max = self.shell.policy.pool(&waiting.pool).map_or(limits::TOKEN_SLACK, |p| p.ages.unclaimed_max);
+        let expires_at = now + unclaimed_max + limits::TOKEN_SLACK;
+        let token = token::sign(&Token::Wait(waiting.key), expires_at, &self.settings.claim_keys.current);
+        Ok(Ok(reply::json(StatusCode::ACCEPTED, &json!({ "wait_s": wait_s, "token": token.expose_secret() }))))
+    }
+
+    async fn retire(&self, world: &mut World, instance: Instance, reason: Reason) -> Answered {
+        if !instance.is_retired() && instance.is_open() {
+            let retired = instance.retired(self.shell.now(), reason.clone());
+            lifecycle::write_retired(self.shell, world, retired).await?;
+        }
+        Ok(Ok(gone(&reason)))
+    }
+
+    /// An earlier POST may have registered the name and its reply been lost: what bears the name goes, then the next is made.
+    async fn resolve(&self, world: &mut World, instance: Instance, lost: &Mint, next: Option<Mint>) -> Answered {
+        let removed = async {
+            let github = self.github()?;
+            for runner in github.runners(instance.installation, &instance.scope, Some(&lost.name)).await? {
+                github.deregister(instance.installation, &instance.scope, RunnerId(runner.id.0)).await?;
+            }
+            Ok::<(), GitHubError>(())
+        };
+        if let Err(error) = removed.await {
+            return Ok(Ok(self.not_minted(&error)));
+        }
+        match next {
+            Some(mint) => self.mint(world, instance, mint).await,
+            None => self.retire(world, instance, Reason::MintsExhausted).await,
+        }
+    }
+
+    /// A second claim after a 200: only what GitHub says of the registration decides.
+    async fn look(&self, world: &mut World, instance: Instance, mint: &Mint) -> Answered {
+        let listed = match self.github() {
+            Ok(github) => github.runners(instance.installation, &instance.scope, Some(&mint.name)).await,
+            Err(error) => Err(error),
+        };
+        let seen = match listed {
+            Ok(listed) => match listed.first() {
+                Some(runner) => Registration::Listed { runner: RunnerId(runner.id.0), contact: contact(runner) },
+                None => Registration::NotListed,
+            },
+            Err(error) => return Ok(Ok(self.not_minted(&error))),
+        };
+        match decide::after_look(&instance, seen, &self.shell.policy.runner_prefix, self.shell.now()) {
+            AfterLook::Connected => Ok(Ok(reply::json(StatusCode::CONFLICT, &json!({ "reason": "connected" })))),
+            AfterLook::Spent => self.retire(world, instance, Reason::RegistrationSpent).await,
+            AfterLook::Exhausted => self.retire(world, instance, Reason::MintsExhausted).await,
+            AfterLook::Again { delete, mint } => self.again(world, instance, delete, mint).await,
+        }
+    }
+
+    async fn again(&self, world: &mut World, instance: Instance, delete: RunnerId, mint: Mint) -> Answered {
+        use jit_github::runners::Deletion;
+        let deleted = match self.github() {
+            Ok(github) => github.deregister(instance.installation, &instance.scope, delete).await,
+            Err(error) => Err(error),
+        };
+        match deleted {
+            Ok(Deletion::Deleted) => self.mint(world, instance, mint).await,
+            // It was listed a moment ago: it was used and is gone now.
+            Ok(Deletion::NotFound) => self.retire(world, instance, Reason::RegistrationSpent).await,
+            Ok(Deletion::Busy(_)) => Ok(Ok(reply::json(StatusCode::CONFLICT, &json!({ "reason": "connected" })))),
+            Err(error) => Ok(Ok(self.not_minted(&error))),
+        }
+    }
+}
+
+fn contact(runner: &jit_github::runners::Runner) -> Contact {
+    use jit_domain::decide::rebalancer::Activity;
+    match activity(runner) {
+        Activity::Busy | Activity::Idle => Contact::Connected,
+        // An agent that was ever connected has told GitHub its operating system.
+        Activity::Offline if runner.os.as_deref().is_some_and(|os| !os.eq_ignore_ascii_case("unknown")) => Contact::Connected,
+        Activity::Offline => Contact::Never,
+    }
+}
+
+fn gone(reason: &Reason) -> Response {
+    let value = json!({ "reason": reason.code(), "explanation": jit_domain::reason::explain(reason) });
+    reply::json(StatusCode::GONE, &value)
+}

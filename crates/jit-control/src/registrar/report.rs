@@ -1,0 +1,140 @@
+//! Reports of instances. They are hints: a report moves the record's stage forward and nothing else; what ends, frees or re-runs
+//! anything is what the cloud or GitHub confirms.
+
+use http::StatusCode;
+use jit_domain::decide::registrar as decide;
+use jit_domain::class::Class;
+use jit_domain::ids::{BatchId, ClassKey, Cloud, InstanceKey, RepositoryName};
+use jit_domain::instance::{Instance, Stage};
+use jit_domain::limits as domain_limits;
+use jit_domain::policy::Pool;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Response, Shell, ours, region_of};
+use crate::effects::{Effects, Request};
+use crate::limits;
+use crate::reply::{self, text};
+use crate::settings::RegistrarSettings;
+use crate::shell::Failure;
+use crate::stored::Stored as _;
+use crate::token::{self, Token};
+
+#[derive(Deserialize)]
+struct Wire {
+    v: u64,
+    token: String,
+    instance_id: String,
+    stage: String,
+    #[serde(default)]
+    detail: Value,
+}
+
+/// Takes a report; for `job_started` the answer allows or refuses the job.
+///
+/// # Errors
+/// The reply to give when the report is not taken.
+pub(super) async fn answer<E: Effects>(
+    shell: &Shell<'_, E>,
+    settings: &RegistrarSettings,
+    request: &Request,
+) -> Result<Response, Response> {
+    let (wire, stage) = parse(request.body())?;
+    let shown = token::verify(&wire.token, shell.now(), &settings.claim_keys)
+        .map_err(|e| text(StatusCode::UNAUTHORIZED, &e.to_string()))?;
+    let key = whose(shell, &shown, &wire, stage).await?;
+    let known = shell.read::<Instance>(&Instance::key(&key)).await;
+    let known = known.map_err(|failure| ours(shell, "a report could not be looked up", &failure))?;
+    let Some(known) = known.map(|k| k.value) else {
+        // Its launch may be answered later than it boots: there is nothing to write yet, and nothing is lost. But a job is
+        // allowed for an instance that is known, and for no other.
+        let verdict = if stage == Stage::JobStarted { "refuse" } else { "allow" };
+        return Ok(reply::json(StatusCode::OK, &json!({ "verdict": verdict })));
+    };
+    if known.reports >= domain_limits::REPORTS_MAX {
+        return Err(text(StatusCode::TOO_MANY_REQUESTS, "the instance has sent as many reports as it may"));
+    }
+    let now = shell.now();
+    let written = shell.update::<Instance>(&Instance::key(&key), |k| decide::report(k?, stage, now)).await;
+    written.map_err(|failure| ours(shell, "a report could not be written", &failure))?;
+    shell.info("an instance reported", json!({ "instance.id": key.id, "stage": stage.as_str() }));
+    if stage != Stage::JobStarted {
+        return Ok(reply::json(StatusCode::OK, &json!({ "verdict": "allow" })));
+    }
+    Ok(verdict(shell, &known, &wire.detail))
+}
+
+fn parse(body: &[u8]) -> Result<(Wire, Stage), Response> {
+    let bad = |what: &str| text(StatusCode::BAD_REQUEST, what);
+    if body.len() > limits::CLAIM_BYTES_MAX {
+        return Err(text(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 32 KiB"));
+    }
+    let wire: Wire = serde_json::from_slice(body).map_err(|e| bad(&format!("the report cannot be read: {e}")))?;
+    if wire.v != 1 {
+        return Err(bad("v must be 1"));
+    }
+    let stage = Stage::parse(&wire.stage).ok_or_else(|| bad("stage is not one that is known"))?;
+    Ok((wire, stage))
+}
+
+/// Whose report it is. A boot token is good for `booted` only, a report token for its own instance only.
+async fn whose<E: Effects>(shell: &Shell<'_, E>, shown: &Token, wire: &Wire, stage: Stage) -> Result<InstanceKey, Response> {
+    let refuse = |why: &str| Err(text(StatusCode::UNAUTHORIZED, why));
+    match shown {
+        Token::Report(key) if key.id == wire.instance_id => Ok(key.clone()),
+        Token::Report(_) => refuse("the token is another instance's"),
+        Token::Boot { class, batch, try_n } if stage == Stage::Booted => {
+            booted(shell, wire, (class, batch, *try_n))
+                .await
+                .map_err(|failure| ours(shell, "a report could not be looked up", &failure))?
+                .map_or_else(|| refuse("the token's batch is no longer known"), Ok)
+        }
+        Token::Boot { .. } | Token::Wait(_) => refuse("the token is not good for this report"),
+    }
+}
+
+/// The instance that says it booted: in the region of its try; or, when its batch is forgotten, the one on record.
+async fn booted<E: Effects>(
+    shell: &Shell<'_, E>,
+    wire: &Wire,
+    (class, batch, n): (&ClassKey, &BatchId, u32),
+) -> Result<Option<InstanceKey>, Failure> {
+    let key = |region| InstanceKey { cloud: Cloud::Aws, region, id: wire.instance_id.clone() };
+    let known = shell.read::<Class>(&Class::key(class)).await?;
+    if let Some(region) = known.and_then(|k| region_of(&k.value, batch, n)) {
+        return Ok(Some(key(region)));
+    }
+    for (_, region) in shell.policy.regions() {
+        let key = key(region);
+        let record = shell.read::<Instance>(&Instance::key(&key)).await?;
+        if record.is_some_and(|r| r.value.batch == *batch && r.value.class == *class) {
+            return Ok(Some(key));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the job that the agent was given may run: its repository must be one that the pool serves. The runner group keeps
+/// others away at GitHub; this is the second lock.
+fn verdict<E: Effects>(shell: &Shell<'_, E>, instance: &Instance, detail: &Value) -> Response {
+    let repository = detail.get("repository").and_then(Value::as_str).and_then(RepositoryName::parse);
+    let pool = shell.policy.pool(&instance.pool);
+    let refusal = match (pool, repository) {
+        (_, None) => Some("the job's repository is missing"),
+        (None, _) => Some("the instance's pool is no longer configured"),
+        (Some(pool), Some(repository)) if !is_served(pool, &repository) => Some("the pool does not serve the repository"),
+        (Some(_), Some(repository)) if repository.owner() != instance.scope.owner() => Some("the repository is of another owner"),
+        (Some(_), Some(_)) => None,
+    };
+    match refusal {
+        None => reply::json(StatusCode::OK, &json!({ "verdict": "allow" })),
+        Some(reason) => {
+            shell.error("a job was refused", json!({ "instance.id": instance.key.id, "reason": reason }));
+            reply::json(StatusCode::OK, &json!({ "verdict": "refuse", "reason": reason }))
+        }
+    }
+}
+
+fn is_served(pool: &Pool, repository: &RepositoryName) -> bool {
+    pool.repositories.is_empty() || pool.repositories.contains(repository)
+}

@@ -1,0 +1,226 @@
+//! What the ledger says at one moment, read whole, with the versions that later writes depend on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future;
+use jit_domain::class::{Class, ClassIdentity};
+use jit_domain::decide::scaleup::Health;
+use jit_domain::decide::supply::Observed;
+use jit_domain::decide::webhook::identify_job;
+use jit_domain::ids::{ClassKey, InstanceKey, JobId, PoolName};
+use jit_domain::instance::Instance;
+use jit_domain::job::Job;
+use jit_domain::policy::Policy;
+use jit_domain::pool::{OfferingHealth, PoolRecord};
+use jit_domain::reason::Reason;
+use jit_domain::time::Timestamp;
+
+use crate::effects::Effects;
+use crate::ledger::{Key, Write};
+use crate::shell::{Failure, Shell, put};
+use crate::stored::Stored as _;
+
+/// The open records, and the versions of all that were read.
+#[derive(Debug)]
+pub struct World {
+    /// Open jobs with the class that today's configuration gives them.
+    pub jobs: Vec<(ClassIdentity, Job)>,
+    /// Open jobs that no pool fits any more.
+    pub poolless: Vec<Job>,
+    /// Classes with batches, and those of open jobs and instances.
+    pub classes: BTreeMap<ClassKey, Class>,
+    /// Open instances.
+    pub instances: Vec<Instance>,
+    /// Records of the configured pools.
+    pub pools: BTreeMap<PoolName, PoolRecord>,
+    /// Health of the offerings in the configured regions.
+    pub health: Health,
+    versions: BTreeMap<Key, u64>,
+}
+
+impl World {
+    /// Reads everything.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn read<E: Effects>(shell: &Shell<'_, E>) -> Result<Self, Failure> {
+        let mut versions = BTreeMap::new();
+        let (jobs, classes, instances, pools, health) = future::try_join5(
+            shell.open::<Job>(),
+            shell.open::<Class>(),
+            shell.open::<Instance>(),
+            read_pools(shell),
+            read_health(shell),
+        )
+        .await?;
+        let mut world = Self {
+            jobs: Vec::new(),
+            poolless: Vec::new(),
+            classes: BTreeMap::new(),
+            instances: Vec::new(),
+            pools: BTreeMap::new(),
+            health: Health::new(),
+            versions: BTreeMap::new(),
+        };
+        for (name, pool, version) in pools {
+            versions.insert(PoolRecord::key(&name), version);
+            world.pools.insert(name, pool);
+        }
+        for (key, health, version) in health {
+            versions.insert(OfferingHealth::key((key.0, &key.1)), version);
+            world.health.insert(key, health);
+        }
+        for class in classes {
+            let key = class.value.identity.key();
+            versions.insert(Class::key(&key), class.version);
+            world.classes.insert(key, class.value);
+        }
+        for instance in instances {
+            versions.insert(Instance::key(&instance.value.key), instance.version);
+            world.instances.push(instance.value);
+        }
+        world.instances.sort_by(|a, b| a.key.cmp(&b.key));
+        world.versions = versions;
+        for job in jobs {
+            world.put_job(&shell.policy, job.value, job.version);
+        }
+        world.complete(shell).await?;
+        Ok(world)
+    }
+
+    /// Takes in a job that was written while the rest was read.
+    pub fn put_job(&mut self, policy: &Policy, job: Job, version: u64) {
+        let key = Job::key(job.id);
+        if self.versions.get(&key).is_some_and(|known| *known > version) {
+            return;
+        }
+        self.versions.insert(key, version);
+        self.jobs.retain(|(_, known)| known.id != job.id);
+        self.poolless.retain(|known| known.id != job.id);
+        if job.is_open() {
+            match identify_job(policy, &job) {
+                Some(identity) => self.jobs.push((identity, job)),
+                None => self.poolless.push(Job { wait: Some(Reason::PoolGone), ..job }),
+            }
+        }
+        self.jobs.sort_by_key(|(_, job)| (job.created_at, job.id));
+    }
+
+    /// Reads the classes of open jobs and instances that are not listed: one whose batches are all forgotten still has its
+    /// generation, its wait, and the labels that its instances carry.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn complete<E: Effects>(&mut self, shell: &Shell<'_, E>) -> Result<(), Failure> {
+        let of_jobs = self.jobs.iter().map(|(identity, _)| identity.key());
+        let of_instances = self.instances.iter().map(|i| i.class.clone());
+        let named: BTreeSet<ClassKey> = of_jobs.chain(of_instances).collect();
+        for key in named.into_iter().filter(|key| !self.classes.contains_key(key)).collect::<Vec<_>>() {
+            if let Some(class) = shell.read::<Class>(&Class::key(&key)).await? {
+                self.versions.insert(Class::key(&key), class.version);
+                self.classes.insert(key, class.value);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a class again after others may have written it.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn reread_class<E: Effects>(&mut self, shell: &Shell<'_, E>, key: &ClassKey) -> Result<(), Failure> {
+        if let Some(class) = shell.read::<Class>(&Class::key(key)).await? {
+            self.versions.insert(Class::key(key), class.version);
+            self.classes.insert(key.clone(), class.value);
+        }
+        Ok(())
+    }
+
+    /// The view that decisions take.
+    pub fn observed<'a>(&'a self, policy: &'a Policy, now: Timestamp) -> Observed<'a> {
+        Observed { policy, jobs: &self.jobs, classes: &self.classes, instances: &self.instances, pools: &self.pools, now }
+    }
+
+    /// The version that a record was read at; 0 where there was none.
+    pub fn version(&self, key: &Key) -> u64 {
+        self.versions.get(key).copied().unwrap_or(0)
+    }
+
+    /// An open instance.
+    pub fn instance(&self, key: &InstanceKey) -> Option<&Instance> {
+        self.instances.iter().find(|i| &i.key == key)
+    }
+
+    /// An open job.
+    pub fn job(&self, id: JobId) -> Option<&Job> {
+        self.jobs.iter().map(|(_, job)| job).find(|job| job.id == id)
+    }
+
+    /// The write of a class over what was read.
+    pub fn write_class(&self, key: &ClassKey, class: &Class) -> Write {
+        let key = Class::key(key);
+        put(&key, self.version(&key), class)
+    }
+
+    /// The write of a pool over what was read.
+    pub fn write_pool(&self, name: &PoolName, pool: &PoolRecord) -> Write {
+        let key = PoolRecord::key(name);
+        put(&key, self.version(&key), pool)
+    }
+
+    /// The write of an instance over what was read.
+    pub fn write_instance(&self, instance: &Instance) -> Write {
+        let key = Instance::key(&instance.key);
+        put(&key, self.version(&key), instance)
+    }
+
+    /// Takes in a class that was written.
+    pub fn wrote_class(&mut self, key: ClassKey, class: Class) {
+        *self.versions.entry(Class::key(&key)).or_insert(0) += 1;
+        self.classes.insert(key, class);
+    }
+
+    /// Takes in a pool that was written.
+    pub fn wrote_pool(&mut self, name: PoolName, pool: PoolRecord) {
+        *self.versions.entry(PoolRecord::key(&name)).or_insert(0) += 1;
+        self.pools.insert(name, pool);
+    }
+
+    /// Takes in an instance that was read by its key.
+    pub fn put_instance(&mut self, instance: Instance, version: u64) {
+        self.versions.insert(Instance::key(&instance.key), version.saturating_sub(1));
+        self.wrote_instance(instance);
+    }
+
+    /// Takes in an instance that was written.
+    pub fn wrote_instance(&mut self, instance: Instance) {
+        *self.versions.entry(Instance::key(&instance.key)).or_insert(0) += 1;
+        self.instances.retain(|known| known.key != instance.key);
+        if instance.is_open() {
+            self.instances.push(instance);
+            self.instances.sort_by(|a, b| a.key.cmp(&b.key));
+        }
+    }
+}
+
+async fn read_pools<E: Effects>(shell: &Shell<'_, E>) -> Result<Vec<(PoolName, PoolRecord, u64)>, Failure> {
+    let mut pools = Vec::new();
+    for pool in &shell.policy.pools {
+        if let Some(record) = shell.read::<PoolRecord>(&PoolRecord::key(&pool.name)).await? {
+            pools.push((pool.name.clone(), record.value, record.version));
+        }
+    }
+    Ok(pools)
+}
+
+type RegionKey = (jit_domain::ids::Cloud, jit_domain::ids::Region);
+
+async fn read_health<E: Effects>(shell: &Shell<'_, E>) -> Result<Vec<(RegionKey, OfferingHealth, u64)>, Failure> {
+    let mut all = Vec::new();
+    for (cloud, region) in shell.policy.regions() {
+        if let Some(record) = shell.read::<OfferingHealth>(&OfferingHealth::key((cloud, &region))).await? {
+            all.push(((cloud, region), record.value, record.version));
+        }
+    }
+    Ok(all)
+}

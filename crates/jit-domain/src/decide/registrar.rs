@@ -1,0 +1,265 @@
+//! Claim: whether an instance gets a JIT config (200), waits (202), is told that its runner is connected (409), or retires (410);
+//! and what a report of an instance may change.
+//!
+//! A mint takes a *permit*: a mark on one queued job that nothing else covers. A permit is a count, not a pairing; it is valid
+//! while its holder has no job yet and is not retired, and so needs no one to take it back.
+//! Identity and tokens are checked before any of this, in jit-control.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::decide::matching::{self, Demand, Supply};
+use crate::decide::supply::{Evidence, Observed};
+use crate::ids::{InstanceKey, JobId, RunnerId};
+use crate::instance::{Instance, InstancePhase, Mint, Stage};
+use crate::job::Job;
+use crate::limits;
+use crate::reason::Reason;
+use crate::time::Timestamp;
+
+/// What to do with a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// Write this name and `minting`, then register.
+    Mint(Mint),
+    /// First take a permit on one of these jobs, in this order; then as `Mint`. When all are lost, decide again.
+    Permit {
+        /// Jobs that nothing covers.
+        candidates: Vec<JobId>,
+        /// The registration to make.
+        mint: Mint,
+    },
+    /// 202: wait and ask again.
+    Wait {
+        /// Seconds.
+        wait_s: u32,
+    },
+    /// 503: a registration may be under way; ask again.
+    Later {
+        /// Seconds.
+        retry_after_s: u32,
+    },
+    /// An earlier registration of that name may have been made and lost: find it by name, delete it, then register anew.
+    Resolve {
+        /// The name that may exist.
+        lost: Mint,
+        /// The registration to make instead; none when there were too many.
+        next: Option<Mint>,
+    },
+    /// A config was handed out before: ask GitHub what became of its registration, then [`after_look`].
+    Look(Mint),
+    /// 409: the runner is connected.
+    Connected,
+    /// 410: retire.
+    Gone(Reason),
+}
+
+/// Decides on a claim of an instance whose token and identity are right.
+pub fn claim(observed: &Observed<'_>, instance: &Instance, prefix: &str) -> Claim {
+    let now = observed.now;
+    match &instance.phase {
+        InstancePhase::Retired { reason, .. } => Claim::Gone(reason.clone()),
+        InstancePhase::Busy => Claim::Connected,
+        InstancePhase::Claimed => instance.mint().map_or(Claim::Gone(Reason::RegistrationSpent), |m| Claim::Look(m.clone())),
+        InstancePhase::Minting => match instance.mint() {
+            Some(mint) if now.since(mint.at) < limits::MINTING_MAX => {
+                Claim::Later { retry_after_s: 5 }
+            }
+            Some(mint) => Claim::Resolve { lost: mint.clone(), next: next_mint(instance, prefix, now) },
+            None => Claim::Gone(Reason::RegistrationSpent),
+        },
+        InstancePhase::Launched => first_mint(observed, instance, prefix),
+    }
+}
+
+fn first_mint(observed: &Observed<'_>, instance: &Instance, prefix: &str) -> Claim {
+    let now = observed.now;
+    let waited_from = instance.waiting_since.unwrap_or(now);
+    if observed.policy.pool(&instance.pool).is_some_and(|p| now.since(waited_from) >= p.ages.waiting_max) {
+        return Claim::Gone(Reason::WaitedTooLong);
+    }
+    let Some(mint) = next_mint(instance, prefix, now) else { return Claim::Gone(Reason::MintsExhausted) };
+    let candidates = uncovered_jobs(observed, instance);
+    let holds = |job: &Job| job.permit.as_ref() == Some(&instance.key) && candidates.contains(&job.id);
+    if observed.jobs.iter().any(|(_, job)| holds(job)) {
+        return Claim::Mint(mint);
+    }
+    if !candidates.is_empty() {
+        return Claim::Permit { candidates, mint };
+    }
+    if is_within_slack(observed, instance) {
+        return Claim::Wait { wait_s: limits::WAIT_S };
+    }
+    Claim::Gone(Reason::NotNeeded)
+}
+
+/// The next registration; none after three, or later than ten minutes after the first.
+pub fn next_mint(instance: &Instance, prefix: &str, now: Timestamp) -> Option<Mint> {
+    let n = u32::try_from(instance.mints.len()).ok()? + 1;
+    let is_late = instance.mints.first().is_some_and(|m| now.since(m.at) > limits::MINTS_WITHIN);
+    let is_allowed = n <= limits::MINTS_MAX && !is_late;
+    is_allowed.then(|| Mint { n, name: Mint::name(prefix, &instance.key, n), at: now, runner: None })
+}
+
+/// Jobs that this instance may take a permit on: queued, in its reach, without a valid permit, and not covered by a runner that
+/// is registered and idle. The most specific first, then the oldest. Among equals the start is turned by the instance's id,
+/// so that a crowd of claims doesn't race for one job.
+fn uncovered_jobs(observed: &Observed<'_>, instance: &Instance) -> Vec<JobId> {
+    let Some(class) = observed.classes.get(&instance.class) else { return Vec::new() };
+    let holders = holders(observed);
+    let is_permitted = |job: &Job| job.permit.as_ref().is_some_and(|h| *h != instance.key && holders.contains(h));
+    let mut groups: BTreeMap<_, Vec<&Job>> = BTreeMap::new();
+    for (_, job) in observed.jobs.iter().filter(|(_, job)| job.is_demand() && !is_permitted(job)) {
+        groups.entry((job.installation, job.repository.clone(), job.labels.clone())).or_default().push(job);
+    }
+    let mut groups: Vec<_> = groups.into_values().collect();
+    for jobs in &mut groups {
+        // Its own permit comes last, so that it is given up only where the whole group is covered without it.
+        jobs.sort_by_key(|j| (j.permit.as_ref() == Some(&instance.key), j.created_at, j.id));
+    }
+    let demand: Vec<Demand> = groups.iter().filter_map(|jobs| demand_of(jobs)).collect();
+    let idle = runners_without_permit(observed, instance);
+    let cover = matching::cover(&demand, &idle);
+    let pool = observed.policy.pool(&class.identity.pool);
+    let own = Supply {
+        installation: class.identity.installation,
+        scope: class.identity.scope.clone(),
+        repositories: pool.map(|p| p.repositories.clone()).unwrap_or_default(),
+        labels: class.identity.labels.clone(),
+        count: 1,
+    };
+    let mut open: Vec<_> = (groups.iter().zip(&demand).zip(&cover.covered))
+        .filter(|((_, demand), covered)| own.reaches(demand) && demand.count > **covered)
+        .collect();
+    open.sort_by_key(|((_, demand), _)| (std::cmp::Reverse(demand.labels.len()), demand.oldest));
+    open.into_iter()
+        .flat_map(|((jobs, _), covered)| {
+            let mut free: Vec<JobId> = jobs.iter().skip(*covered as usize).map(|j| j.id).collect();
+            let turn = instance.key.id.bytes().fold(0_usize, |sum, b| sum.wrapping_mul(31).wrapping_add(b.into()));
+            let by = turn % free.len().max(1);
+            free.rotate_left(by);
+            free
+        })
+        .collect()
+}
+
+fn demand_of(jobs: &[&Job]) -> Option<Demand> {
+    let first = jobs.first()?;
+    Some(Demand {
+        installation: first.installation,
+        repository: first.repository.clone(),
+        labels: first.labels.clone(),
+        count: u32::try_from(jobs.len()).unwrap_or(u32::MAX),
+        oldest: first.created_at,
+    })
+}
+
+/// Instances whose permits are valid: they have no job yet and are not retired.
+fn holders<'a>(observed: &Observed<'a>) -> BTreeSet<&'a InstanceKey> {
+    observed.instances.iter().filter(|i| i.is_open() && i.phase.rank() < InstancePhase::Busy.rank()).map(|i| &i.key).collect()
+}
+
+/// Registered runners that are idle, and whose own permit is on a job that is no longer queued: each will take a job of another.
+/// And runners that are busy with a job we don't know: it is one of those that we still take for queued.
+fn runners_without_permit(observed: &Observed<'_>, except: &Instance) -> Vec<Supply> {
+    let permits: BTreeSet<&InstanceKey> =
+        observed.jobs.iter().filter(|(_, job)| job.is_demand()).filter_map(|(_, job)| job.permit.as_ref()).collect();
+    let mut idle = Vec::new();
+    for instance in observed.instances {
+        let is_idle = matches!(instance.phase, InstancePhase::Minting | InstancePhase::Claimed)
+            && !permits.contains(&instance.key);
+        let is_covering = observed.evidence(instance) == Evidence::Covering;
+        if instance.key == except.key || !(is_idle || is_covering) {
+            continue;
+        }
+        if let Some(class) = observed.classes.get(&instance.class) {
+            let pool = observed.policy.pool(&class.identity.pool);
+            idle.push(Supply {
+                installation: class.identity.installation,
+                scope: class.identity.scope.clone(),
+                repositories: pool.map(|p| p.repositories.clone()).unwrap_or_default(),
+                labels: class.identity.labels.clone(),
+                count: 1,
+            });
+        }
+    }
+    idle
+}
+
+/// Whether an instance without work is within the slack: as many may wait as the class has doubtful slots.
+fn is_within_slack(observed: &Observed<'_>, instance: &Instance) -> bool {
+    let Some(class) = observed.classes.get(&instance.class) else { return false };
+    let doubtful: u32 = class.batches.iter().map(crate::class::Batch::doubtful_slots).sum();
+    let waiting = observed.instances.iter().filter(|i| {
+        i.class == instance.class && i.key != instance.key && i.waiting_since.is_some() && i.phase == InstancePhase::Launched
+    });
+    u32::try_from(waiting.count()).unwrap_or(u32::MAX) < doubtful
+}
+
+/// What GitHub says of a registration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registration {
+    /// It is listed.
+    Listed {
+        /// Its id.
+        runner: RunnerId,
+        /// Whether its agent is, or was, connected or busy.
+        contact: Contact,
+    },
+    /// A listing that answered 200 does not have it.
+    NotListed,
+}
+
+/// Whether an agent was seen at a registration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contact {
+    /// Online or busy.
+    Connected,
+    /// Listed as offline and not busy.
+    Never,
+}
+
+/// What to do once GitHub was asked about the registration that an instance claims again for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AfterLook {
+    /// 409: carry on.
+    Connected,
+    /// 410: the config is used up. A registration no longer listed is spent, always.
+    Spent,
+    /// 410: too many registrations.
+    Exhausted,
+    /// Delete that registration; when GitHub says 204, make the next.
+    Again {
+        /// The registration to delete.
+        delete: RunnerId,
+        /// The one to make.
+        mint: Mint,
+    },
+}
+
+/// Decides on a second claim, once GitHub was asked.
+pub fn after_look(instance: &Instance, seen: Registration, prefix: &str, now: Timestamp) -> AfterLook {
+    let was_used = instance.stage.is_some_and(|s| s > Stage::AgentStarted) || instance.busy_since.is_some() || instance.job.is_some();
+    match seen {
+        Registration::NotListed => AfterLook::Spent,
+        Registration::Listed { contact: Contact::Connected, .. } => AfterLook::Connected,
+        Registration::Listed { contact: Contact::Never, .. } if was_used => AfterLook::Connected,
+        Registration::Listed { contact: Contact::Never, runner } => match next_mint(instance, prefix, now) {
+            Some(mint) => AfterLook::Again { delete: runner, mint },
+            None => AfterLook::Exhausted,
+        },
+    }
+}
+
+/// An instance once it was heard of with a right token. None when it said as much before, or said too much.
+pub fn report(instance: &Instance, stage: Stage, now: Timestamp) -> Option<Instance> {
+    if instance.reports >= limits::REPORTS_MAX {
+        return None;
+    }
+    let mut after = instance.clone();
+    after.reports += 1;
+    after.stage = after.stage.max(Some(stage));
+    if stage == Stage::Booted {
+        after.booted_at.get_or_insert(now);
+    }
+    (after.stage != instance.stage || after.booted_at != instance.booted_at || instance.reports == 0).then_some(after)
+}

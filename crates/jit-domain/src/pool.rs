@@ -1,0 +1,81 @@
+//! A pool's record: slots reserved against its caps, its launch breaker, and how long its images take to boot.
+//! Also the health of offerings. The rules are in `decide/caps.rs`, `decide/breaker.rs` and `decide/supply.rs`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::class::Scope;
+use crate::ids::{BatchId, ClassKey, ImageId};
+use crate::instance::Stage;
+use crate::time::Timestamp;
+
+/// What all decisions about one pool share.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PoolRecord {
+    /// Slots taken from the caps, by batch.
+    pub reservations: BTreeMap<BatchId, Reservation>,
+    /// Slots reserved in the last hour, oldest first.
+    pub launches: Vec<LaunchCount>,
+    /// Breakers by (image, agent version, offering).
+    pub breakers: BTreeMap<String, Breaker>,
+    /// Boot durations by image.
+    pub boots: BTreeMap<ImageId, BootSamples>,
+}
+
+/// Slots that one batch holds of its pool's caps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reservation {
+    /// The class of the batch.
+    pub class: ClassKey,
+    /// Where its runners register, for the caps of organisations and repositories.
+    pub scope: Scope,
+    /// Slots held.
+    pub slots: u32,
+    /// When they were taken.
+    pub at: Timestamp,
+}
+
+/// Slots reserved at one time, for the ceiling of launches an hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaunchCount {
+    /// When.
+    pub at: Timestamp,
+    /// How many.
+    pub slots: u32,
+}
+
+/// Instances of one kind that ended without a job, one after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breaker {
+    /// How many in a row.
+    pub failures: u32,
+    /// The stage that the last of them had reached; none if it was never heard of.
+    pub stage: Option<Stage>,
+    /// While open: no launch before this, and then one at a time.
+    pub next_at: Option<Timestamp>,
+}
+
+/// How long the last boots of an image took, launch to first claim.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BootSamples {
+    /// The durations, oldest first; at most [`crate::limits::BOOT_SAMPLES_MAX`].
+    pub durations: Vec<Duration>,
+    /// Claims up to this time are in.
+    pub until: Timestamp,
+}
+
+/// What is known of the places in one region to launch at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OfferingHealth {
+    /// Places that are unhealthy, by [`crate::policy::Offering::key`].
+    pub unhealthy: BTreeMap<String, Unhealthy>,
+}
+
+/// A place that had no capacity, or did not answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unhealthy {
+    /// Tried last until then.
+    pub until: Timestamp,
+    /// Failures in a row; doubles the time.
+    pub streak: u32,
+}

@@ -1,0 +1,151 @@
+//! The world outside the control plane: GitHub, AWS and the instances, sharing one clock. It is plain state: `play.rs` makes
+//! time go on and carries requests.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, anyhow};
+use http::{Request, Response};
+use jiff::Timestamp;
+use jit_domain::policy::Policy;
+use jit_fakes::cloud::{Aws, AwsConfig, Catalogue, MachineType, Principal, Subnet};
+use jit_fakes::github::{GitHub, InstallationId, RepositoryId, RepositorySelection, Settings, Visibility};
+use jit_fakes::instance::{Fleet, InstanceSettings};
+use jit_fakes::model::Model as _;
+use secrecy::SecretString;
+
+/// The App's private key in every world; it belongs to no App anywhere.
+pub const APP_PRIVATE_KEY: &str = include_str!("../keys/app-private.pem");
+/// The App's public key.
+pub const APP_PUBLIC_KEY: &str = include_str!("../keys/app-public.pem");
+/// The App's number.
+pub const APP_ID: u64 = 4_711;
+/// What deliveries are signed with.
+pub const WEBHOOK_SECRET: &str = "the webhook secret of a world";
+/// Where instances reach the registrar.
+pub const PUBLIC_URL: &str = "https://runners.example.com";
+/// The organisation whose jobs are run.
+pub const ORGANISATION: &str = "octo-org";
+
+/// The functions that act in the cloud, with what each may do there.
+pub const PRINCIPALS: [(&str, &[&str]); 4] = [
+    ("scaleup", &["ec2:RunInstances", "ec2:CreateTags", "iam:PassRole"]),
+    ("lifecycle", &["ec2:TerminateInstances"]),
+    ("rebalancer", &["ec2:DescribeInstances"]),
+    ("scaledown", &["ec2:DescribeInstances", "ec2:TerminateInstances"]),
+];
+
+/// GitHub, AWS and the instances.
+#[derive(Debug)]
+pub struct World {
+    /// GitHub.
+    pub github: GitHub,
+    /// AWS.
+    pub aws: Aws,
+    /// The instances that run in AWS.
+    pub fleet: Fleet,
+    /// The repository whose workflows are started.
+    pub repository: RepositoryId,
+    /// The App's installation.
+    pub installation: InstallationId,
+}
+
+impl World {
+    /// A world in which everything that the configuration names exists.
+    ///
+    /// # Errors
+    /// The configuration cannot be lived in.
+    pub fn new(policy: &Policy, instances: InstanceSettings, seed: u64, start: Timestamp) -> Result<Self> {
+        let settings = Settings::new(seed, APP_ID, APP_PUBLIC_KEY, SecretString::from(WEBHOOK_SECRET));
+        let mut github = GitHub::new(settings, start).map_err(|e| anyhow!("{e:?}"))?;
+        let organisation = github.add_organization(ORGANISATION);
+        let repository = github.add_repository(organisation, "app", Visibility::Private);
+        let installation = github.install(organisation, RepositorySelection::All);
+        let account = policy.pools.iter().find_map(|p| p.machine.runner_role()).context("no instance profile")?.0;
+        let config =
+            AwsConfig { account: account.to_owned(), seed, catalogue: catalogue(policy), ..AwsConfig::default() };
+        let mut aws = Aws::new(config);
+        for (name, actions) in PRINCIPALS {
+            aws.add_principal(Principal::new(name, &access_key_id(name), secret_access_key(name).into(), actions));
+        }
+        Ok(Self { github, aws, fleet: Fleet::new(instances), repository, installation })
+    }
+
+    /// When something happens by itself next.
+    pub fn next_at(&self) -> Option<Timestamp> {
+        [self.github.next_at(), self.fleet.next_at(&self.aws)].into_iter().flatten().min()
+    }
+
+    /// Answers a request that a component, or an instance's agent, sends to a host.
+    pub fn answer(&mut self, now: Timestamp, host: &str, request: Request<Vec<u8>>) -> Option<Response<Vec<u8>>> {
+        match host {
+            "api.github.com" | "github.test" => Some(self.github.handle(now, request)),
+            _ if host.ends_with(".amazonaws.com") => Some(self.aws.handle(now, request)),
+            _ => None,
+        }
+    }
+
+    /// Instances that cost money now.
+    pub fn instances_live(&self) -> usize {
+        self.aws.live_instances().count()
+    }
+}
+
+/// A function's access key id in every world.
+pub fn access_key_id(function: &str) -> String {
+    format!("AKIA{:0>16}", function.to_uppercase())
+}
+
+/// A function's secret key in every world.
+pub fn secret_access_key(function: &str) -> String {
+    format!("{function:-<40}")
+}
+
+/// The components' variables in every world.
+pub fn variables() -> BTreeMap<String, String> {
+    let mut variables: BTreeMap<String, String> = [
+        ("github_app_id", APP_ID.to_string()),
+        ("github_private_key", APP_PRIVATE_KEY.to_owned()),
+        ("github_webhook_secret", WEBHOOK_SECRET.to_owned()),
+        ("public_url", PUBLIC_URL.to_owned()),
+        ("claim_key", "a claim key of 32 bytes for worlds".to_owned()),
+        ("cron_token", "cron-token-of-a-world".to_owned()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    for (name, _) in PRINCIPALS {
+        variables.insert(format!("{name}_aws_access_key_id"), access_key_id(name));
+        variables.insert(format!("{name}_aws_secret_access_key"), secret_access_key(name));
+    }
+    variables
+}
+
+/// Everything that the configuration names: subnets in zones of their own, images, machine types, groups and profiles.
+fn catalogue(policy: &Policy) -> Catalogue {
+    let mut catalogue = Catalogue::default();
+    for pool in &policy.pools {
+        for rule in &pool.offerings {
+            let region = rule.region.as_str();
+            for (subnet, letter) in rule.subnets.iter().zip('a'..='z') {
+                let zone = format!("{region}{letter}");
+                let subnet_of_zone = Subnet { region: region.into(), zone, vpc_id: "vpc-00000001".into(), addresses: 4_000 };
+                catalogue.subnets.insert(subnet.as_str().to_owned(), subnet_of_zone);
+            }
+            for machine_type in &rule.machine_types {
+                let vcpus = if machine_type.as_str().ends_with("4xlarge") { 16 } else { 4 };
+                let known = MachineType { vcpus, zones: None };
+                catalogue.machine_types.insert(machine_type.as_str().to_owned(), known);
+            }
+            for group in &pool.machine.security_groups {
+                catalogue.security_groups.insert(group.clone(), region.to_owned());
+            }
+        }
+        for rule in &pool.images {
+            catalogue.images.insert(rule.image.id.as_str().to_owned(), rule.region.as_str().to_owned());
+        }
+        if let Some((_, role)) = pool.machine.runner_role() {
+            catalogue.instance_profiles.insert(role.to_owned(), role.to_owned());
+        }
+    }
+    catalogue
+}
+

@@ -1,0 +1,34 @@
+//! scaleup: launches what is missing, once, however often it is asked.
+
+use crate::stage::scene;
+
+const TOKEN: &str = "cron-token-of-a-world";
+
+#[test]
+fn the_cron_route_takes_its_token_as_bearer_or_parameter_and_no_other() {
+    scene(async |stage| {
+        assert_eq!(stage.send("GET", "/cron/scaleup", &[], b"").await.status(), 401);
+        assert_eq!(stage.send("GET", "/cron/scaleup?t=wrong", &[], b"").await.status(), 401);
+        assert_eq!(stage.send("DELETE", "/cron/scaleup", &[], b"").await.status(), 405);
+        assert_eq!(stage.send("GET", &format!("/cron/scaleup?t={TOKEN}"), &[], b"").await.status(), 200);
+        let bearer = format!("Bearer {TOKEN}");
+        assert_eq!(stage.send("POST", "/cron/scaleup", &[("authorization", &bearer)], b"").await.status(), 200);
+        assert_eq!(stage.send("POST", "/nudge", &[], b"").await.status(), 404, "the nudge is not for the outside");
+    });
+}
+
+#[test]
+fn doubled_deliveries_and_repeated_ticks_launch_once() {
+    scene(async |stage| {
+        stage.queue(3, 60);
+        let deliveries = stage.world.lock().github.take_deliveries();
+        for delivery in deliveries.iter().chain(&deliveries) {
+            assert_eq!(stage.deliver("workflow_job", &delivery.body).await.status(), 202);
+        }
+        stage.plane.host.idle().await;
+        for _ in 0..3 {
+            assert_eq!(stage.send("GET", &format!("/cron/scaleup?t={TOKEN}"), &[], b"").await.status(), 200);
+        }
+        assert_eq!(stage.launched(), 3);
+    });
+}

