@@ -67,12 +67,8 @@ fn lints(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
 /// The native workspace's tests. The components' own are among them: they run in jit-host.
 fn tests(workspace: &Workspace, path: Option<&OsString>) -> Result<()> {
     let mut cargo = command::cargo(&workspace.root);
-    if command::succeeds(command::cargo(&workspace.root).args(["nextest", "--version"])) {
-        cargo.args(["nextest", "run", "--locked", "--no-fail-fast"]);
-    } else {
-        println!("cargo-nextest is not installed: cargo test runs the same tests");
-        cargo.args(["test", "--locked", "--no-fail-fast", "--lib", "--bins", "--tests"]);
-    }
+    // Not nextest: a process for each test would compile the components once for each, too.
+    cargo.args(["test", "--locked", "--no-fail-fast", "--lib", "--bins", "--tests"]);
     cargo.envs(path.map(|path| ("PATH", path)));
     command::run(&mut cargo)
 }

@@ -32,6 +32,7 @@ cron::export!(Scheduled with_types_in cron);
 
 async fn run(trigger: Trigger<'_>) -> jit_control::effects::Response {
     let configuration = spin::configuration();
-    let invocation = Invocation { effects: &SpinEffects, configuration: &configuration, variable: &spin::variable };
+    let invocation =
+        Invocation { effects: &SpinEffects, configuration: &configuration, variable: &spin::variable };
     entry::rebalancer(invocation, trigger).await
 }

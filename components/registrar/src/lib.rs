@@ -11,7 +11,8 @@ use spin_sdk::http_component;
 #[http_component]
 async fn handle(request: IncomingRequest, out: ResponseOutparam) {
     let configuration = spin::configuration();
-    let invocation = Invocation { effects: &SpinEffects, configuration: &configuration, variable: &spin::variable };
+    let invocation =
+        Invocation { effects: &SpinEffects, configuration: &configuration, variable: &spin::variable };
     let request = spin::receive(request, jit_control::limits::CLAIM_BYTES_MAX).await;
     spin::reply(out, entry::registrar(invocation, &request).await).await;
 }

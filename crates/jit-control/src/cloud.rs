@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use jit_aws::ec2::{
-    DescribeInstances, Ec2Error, Filter, InstanceId, InstanceProfile, InstanceState, Market, PageSize, PublicIp, RootVolume,
-    RunInstances, Tag, TerminateInstances,
+    DescribeInstances, Ec2Error, Filter, InstanceId, InstanceProfile, InstanceState, Market, PageSize,
+    PublicIp, RootVolume, RunInstances, Tag, TerminateInstances,
 };
 use jit_aws::{Credentials, Endpoint, Service};
 use jit_domain::class::{Batch, Try, client_token};
@@ -84,7 +84,10 @@ impl<'s, 'e, E: Effects> Clouds<'s, 'e, E> {
         let (request, place) = match self.launch_request(&launch) {
             Ok(built) => built,
             Err(why) => {
-                self.shell.error("a launch cannot be built", json!({ "class.key": launch.class.as_str(), "cause": why }));
+                self.shell.error(
+                    "a launch cannot be built",
+                    json!({ "class.key": launch.class.as_str(), "cause": why }),
+                );
                 return Reply::Refused(Reason::Refused { code: "InvalidLaunch".into() });
             }
         };
@@ -122,7 +125,8 @@ impl<'s, 'e, E: Effects> Clouds<'s, 'e, E> {
         let token = token::sign(&boot, attempt.token_expires_at, claim_key);
         let sts = self.endpoint(Service::Sts, &place.region).map_err(|e| e.to_string())?;
         let machine = &batch.template.machine;
-        let mut tags: Vec<Tag> = batch.template.tags.iter().map(|(key, value)| Tag::new(key, value)).collect();
+        let mut tags: Vec<Tag> =
+            batch.template.tags.iter().map(|(key, value)| Tag::new(key, value)).collect();
         tags.push(Tag::new("jit-runners:batch", batch.id.as_str()));
         tags.push(Tag::new("jit-runners:try", attempt.n.to_string()));
         let launch = RunInstances {
@@ -160,7 +164,11 @@ impl<'s, 'e, E: Effects> Clouds<'s, 'e, E> {
     ///
     /// # Errors
     /// [`CloudError`]; a list that is not whole is an error, as absence from it would prove nothing.
-    pub async fn list(&self, cloud: Cloud, region: &Region) -> Result<BTreeMap<InstanceKey, Seen>, CloudError> {
+    pub async fn list(
+        &self,
+        cloud: Cloud,
+        region: &Region,
+    ) -> Result<BTreeMap<InstanceKey, Seen>, CloudError> {
         match cloud {
             Cloud::Aws => {}
         }
@@ -206,7 +214,11 @@ impl<'s, 'e, E: Effects> Clouds<'s, 'e, E> {
     }
 
     /// One request; when EC2 has forgotten some of its ids, these count as ended and the rest is sent again.
-    async fn terminate_batch(&self, region: &Region, batch: TerminateInstances) -> Result<Vec<InstanceKey>, CloudError> {
+    async fn terminate_batch(
+        &self,
+        region: &Region,
+        batch: TerminateInstances,
+    ) -> Result<Vec<InstanceKey>, CloudError> {
         let endpoint = self.endpoint(Service::Ec2, region)?;
         let mut ended = Vec::new();
         let mut left = vec![batch];
@@ -217,7 +229,8 @@ impl<'s, 'e, E: Effects> Clouds<'s, 'e, E> {
             match TerminateInstances::parse(&self.send(request).await?) {
                 Ok(done) => ended.extend(done.into_iter().map(|t| aws_key(region, t.id.as_str()))),
                 Err(Ec2Error::NotFound { ids, detail }) => {
-                    let (gone, rest): (Vec<_>, Vec<_>) = batch.ids().iter().cloned().partition(|id| ids.contains(id));
+                    let (gone, rest): (Vec<_>, Vec<_>) =
+                        batch.ids().iter().cloned().partition(|id| ids.contains(id));
                     if gone.is_empty() {
                         return Err(Ec2Error::NotFound { ids, detail }.into());
                     }
@@ -254,7 +267,11 @@ impl<'s, 'e, E: Effects> Clouds<'s, 'e, E> {
 ///
 /// # Errors
 /// [`CloudError::NotAsked`] when the region or the address cannot be one.
-pub fn endpoint(override_url: Option<&Address>, service: Service, region: &Region) -> Result<Endpoint, CloudError> {
+pub fn endpoint(
+    override_url: Option<&Address>,
+    service: Service,
+    region: &Region,
+) -> Result<Endpoint, CloudError> {
     let not_asked = |e: jit_aws::EndpointError| CloudError::NotAsked(e.to_string());
     let region = jit_aws::Region::parse(region.as_str()).map_err(not_asked)?;
     match override_url {
@@ -272,9 +289,10 @@ fn reply_of(error: &Ec2Error) -> Reply {
         Ec2Error::Throttled(_) => Reply::Refused(Reason::Throttled { code }),
         Ec2Error::UnknownOutcome(_) => Reply::Unknown,
         Ec2Error::IdempotencyMismatch(_) => Reply::Mismatch,
-        Ec2Error::Refused(_) | Ec2Error::NotFound { .. } | Ec2Error::ClockSkew(_) | Ec2Error::Unclassified(_) => {
-            Reply::Refused(Reason::Refused { code })
-        }
+        Ec2Error::Refused(_)
+        | Ec2Error::NotFound { .. }
+        | Ec2Error::ClockSkew(_)
+        | Ec2Error::Unclassified(_) => Reply::Refused(Reason::Refused { code }),
     }
 }
 
@@ -291,10 +309,7 @@ fn seen_of(key: InstanceKey, instance: &jit_aws::ec2::Instance) -> Seen {
 }
 
 fn is_live(state: &InstanceState) -> bool {
-    match state {
-        InstanceState::ShuttingDown | InstanceState::Terminated => false,
-        _ => true,
-    }
+    !matches!(state, InstanceState::ShuttingDown | InstanceState::Terminated)
 }
 
 fn aws_key(region: &Region, id: &str) -> InstanceKey {

@@ -81,40 +81,44 @@ pub async fn nudge<E: Effects>(invocation: Invocation<'_, E>, queue: QueueName) 
 /// scaleup.
 pub async fn scaleup<E: Effects>(invocation: Invocation<'_, E>, trigger: Trigger<'_>) -> Response {
     let read = || ScaleupSettings::read(invocation.variable);
-    let (shell, settings) = match begin(invocation, Component::Scaleup, trigger, read, |s| &s.cron_tokens).await {
-        Ok(begun) => begun,
-        Err(reply) => return reply,
-    };
+    let (shell, settings) =
+        match begin(invocation, Component::Scaleup, trigger, read, |s| &s.cron_tokens).await {
+            Ok(begun) => begun,
+            Err(reply) => return reply,
+        };
     answer(&shell, scaleup::run(&shell, &settings).await.map(|_| ()))
 }
 
 /// lifecycle.
 pub async fn lifecycle<E: Effects>(invocation: Invocation<'_, E>, trigger: Trigger<'_>) -> Response {
     let read = || KeeperSettings::read(Keeper::Lifecycle, invocation.variable);
-    let (shell, settings) = match begin(invocation, Component::Lifecycle, trigger, read, |s| &s.cron_tokens).await {
-        Ok(begun) => begun,
-        Err(reply) => return reply,
-    };
+    let (shell, settings) =
+        match begin(invocation, Component::Lifecycle, trigger, read, |s| &s.cron_tokens).await {
+            Ok(begun) => begun,
+            Err(reply) => return reply,
+        };
     answer(&shell, lifecycle::run(&shell, &settings).await.map(|_| ()))
 }
 
 /// rebalancer.
 pub async fn rebalancer<E: Effects>(invocation: Invocation<'_, E>, trigger: Trigger<'_>) -> Response {
     let read = || KeeperSettings::read(Keeper::Rebalancer, invocation.variable);
-    let (shell, settings) = match begin(invocation, Component::Rebalancer, trigger, read, |s| &s.cron_tokens).await {
-        Ok(begun) => begun,
-        Err(reply) => return reply,
-    };
+    let (shell, settings) =
+        match begin(invocation, Component::Rebalancer, trigger, read, |s| &s.cron_tokens).await {
+            Ok(begun) => begun,
+            Err(reply) => return reply,
+        };
     answer(&shell, rebalancer::run(&shell, &settings).await.map(|_| ()))
 }
 
 /// scaledown.
 pub async fn scaledown<E: Effects>(invocation: Invocation<'_, E>, trigger: Trigger<'_>) -> Response {
     let read = || KeeperSettings::read(Keeper::Scaledown, invocation.variable);
-    let (shell, settings) = match begin(invocation, Component::Scaledown, trigger, read, |s| &s.cron_tokens).await {
-        Ok(begun) => begun,
-        Err(reply) => return reply,
-    };
+    let (shell, settings) =
+        match begin(invocation, Component::Scaledown, trigger, read, |s| &s.cron_tokens).await {
+            Ok(begun) => begun,
+            Err(reply) => return reply,
+        };
     answer(&shell, scaledown::run(&shell, &settings).await.map(|_| ()))
 }
 

@@ -65,7 +65,8 @@ impl<'s, 'e, E: Effects> GitHub<'s, 'e, E> {
     /// # Errors
     /// [`GitHubError::Unusable`] when the address or the App's settings cannot be used.
     pub fn new(shell: &'s Shell<'e, E>, app: &'s GitHubApp, priority: Priority) -> Result<Self, GitHubError> {
-        let api = Api::new(app.api_url.as_str(), "jit-runners").map_err(|e| GitHubError::Unusable(e.to_string()))?;
+        let api = Api::new(app.api_url.as_str(), "jit-runners")
+            .map_err(|e| GitHubError::Unusable(e.to_string()))?;
         Ok(Self { shell, app, api, priority })
     }
 
@@ -109,12 +110,18 @@ impl<'s, 'e, E: Effects> GitHub<'s, 'e, E> {
         let mut all = Vec::new();
         let mut page = PageNumber::FIRST;
         for _ in 0..limits::GITHUB_PAGES_MAX {
-            let reply = self.send("list runners", self.api.list_runners(&auth, &scope, name.as_ref(), page)).await?;
+            let reply =
+                self.send("list runners", self.api.list_runners(&auth, &scope, name.as_ref(), page)).await?;
             let listed = self.read(jit_github::runners::parse_list(&reply)).await?;
             all.extend(listed.items);
             match listed.next {
                 Some(next) => page = next,
-                None => return Ok(all.into_iter().filter(|r| name.as_ref().is_none_or(|n| n.as_str() == r.name)).collect()),
+                None => {
+                    return Ok(all
+                        .into_iter()
+                        .filter(|r| name.as_ref().is_none_or(|n| n.as_str() == r.name))
+                        .collect());
+                }
             }
         }
         Err(GitHubError::Unusable("a scope lists more runners than GitHub allows".into()))
@@ -154,8 +161,12 @@ impl<'s, 'e, E: Effects> GitHub<'s, 'e, E> {
         let mut page = PageNumber::FIRST;
         for _ in 0..limits::GITHUB_PAGES_MAX {
             let attempts = jit_github::jobs::Attempts::Latest;
-            let mut request = self.api.list_jobs_of_run(&auth, &repository, jit_github::RunId(run.0), attempts, page);
-            let etag = known.as_ref().and_then(|k| jit_github::ETag::new(&k.value.0)).filter(|_| page == PageNumber::FIRST);
+            let mut request =
+                self.api.list_jobs_of_run(&auth, &repository, jit_github::RunId(run.0), attempts, page);
+            let etag = known
+                .as_ref()
+                .and_then(|k| jit_github::ETag::new(&k.value.0))
+                .filter(|_| page == PageNumber::FIRST);
             if let Some(etag) = &etag {
                 request = jit_github::if_none_match(request, etag);
             }
@@ -178,7 +189,11 @@ impl<'s, 'e, E: Effects> GitHub<'s, 'e, E> {
     }
 
     /// A token for an installation, good for one need only.
-    async fn authorize(&self, installation: InstallationId, need: Need) -> Result<Authorization, GitHubError> {
+    async fn authorize(
+        &self,
+        installation: InstallationId,
+        need: Need,
+    ) -> Result<Authorization, GitHubError> {
         let key = SealedToken::key((&format!("{}-{}", self.shell.function, need.as_str()), installation));
         let seal = seal::Seal::new(&self.app.private_key, self.shell.function);
         let known = self.shell.read::<SealedToken>(&key).await?;
@@ -191,13 +206,17 @@ impl<'s, 'e, E: Effects> GitHub<'s, 'e, E> {
         }
         let app_key = AppKey::from_pem(&self.app.private_key).map_err(unusable)?;
         let jwt = app_key.jwt(&self.app.app_id, jiff_time(now)).map_err(unusable)?;
-        let request =
-            self.api.create_installation_token(&bearer(&jwt)?, jit_github::InstallationId(installation.0), &need.permissions());
+        let request = self.api.create_installation_token(
+            &bearer(&jwt)?,
+            jit_github::InstallationId(installation.0),
+            &need.permissions(),
+        );
         let reply = self.send("create installation token", request).await?;
         let made = self.read(jit_github::tokens::parse(&reply)).await?;
         let mut nonce = [0; seal::NONCE_BYTES];
         self.shell.effects.random(&mut nonce);
-        let sealed = SealedToken { sealed: seal.seal(&made.token, nonce), expires_at: domain_time(made.expires_at) };
+        let sealed =
+            SealedToken { sealed: seal.seal(&made.token, nonce), expires_at: domain_time(made.expires_at) };
         let version = known.map_or(0, |k| k.version);
         // Who loses this write has a token that is as good; the other one is simply cached.
         self.shell.commit(vec![put(&key, version, &sealed)]).await?;
@@ -238,7 +257,8 @@ impl<'s, 'e, E: Effects> GitHub<'s, 'e, E> {
         }
         let minute = now.as_s() / 60;
         let counter = Key::new(Kind::Budget, format_args!("{}/{minute}", self.app.app_id.as_str()));
-        let spent = self.shell.ledger.add(&counter, points, budget::COUNTER_LIFE).await.map_err(Failure::from)?;
+        let spent =
+            self.shell.ledger.add(&counter, points, budget::COUNTER_LIFE).await.map_err(Failure::from)?;
         if spent > self.priority.share_of(limits::GITHUB_POINTS_A_MINUTE) {
             return Err(GitHubError::Budget { until_s: (minute + 1) * 60 });
         }
@@ -304,7 +324,11 @@ fn unusable(error: impl std::fmt::Display) -> GitHubError {
 
 fn scope_of(scope: &class::Scope) -> Result<Scope, GitHubError> {
     match scope {
-        class::Scope::Organisation(login) => Owner::new(login.as_str()).map(Scope::Organisation).map_err(unusable),
-        class::Scope::Repository(name) => Repository::parse(name.as_str()).map(Scope::Repository).map_err(unusable),
+        class::Scope::Organisation(login) => {
+            Owner::new(login.as_str()).map(Scope::Organisation).map_err(unusable)
+        }
+        class::Scope::Repository(name) => {
+            Repository::parse(name.as_str()).map(Scope::Repository).map_err(unusable)
+        }
     }
 }

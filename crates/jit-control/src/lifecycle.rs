@@ -123,7 +123,10 @@ async fn advance_instance<E: Effects>(
 }
 
 /// The instance that a registration's name belongs to, by the regions of the configuration.
-async fn find_instance<E: Effects>(shell: &Shell<'_, E>, name: &RunnerName) -> Result<Option<InstanceKey>, Failure> {
+async fn find_instance<E: Effects>(
+    shell: &Shell<'_, E>,
+    name: &RunnerName,
+) -> Result<Option<InstanceKey>, Failure> {
     let Some(id) = instance_id_of(&shell.policy.runner_prefix, name.as_str()) else { return Ok(None) };
     for (cloud, region) in shell.policy.regions() {
         let key = InstanceKey { cloud, region, id: id.to_owned() };
@@ -167,7 +170,8 @@ async fn end_retired<E: Effects>(shell: &Shell<'_, E>, settings: &KeeperSettings
     let mut world = World::read(shell).await?;
     let due: Vec<InstanceKey> =
         world.instances.iter().filter(|i| decide::is_to_terminate(i, now)).map(|i| i.key.clone()).collect();
-    let ended = if due.is_empty() { Vec::new() } else { Clouds::new(shell, &settings.aws).terminate(&due).await };
+    let ended =
+        if due.is_empty() { Vec::new() } else { Clouds::new(shell, &settings.aws).terminate(&due).await };
     for key in &ended {
         end_record(shell, &mut world, key).await?;
     }
@@ -231,7 +235,8 @@ pub async fn write_retired<E: Effects>(
 pub async fn release_caps<E: Effects>(shell: &Shell<'_, E>, world: &mut World) -> Result<(), Failure> {
     let released: BTreeMap<_, _> = (world.pools.iter())
         .filter_map(|(name, record)| {
-            caps::release(record, &world.classes, &world.instances, shell.now()).map(|after| (name.clone(), after))
+            caps::release(record, &world.classes, &world.instances, shell.now())
+                .map(|after| (name.clone(), after))
         })
         .collect();
     for (name, after) in released {

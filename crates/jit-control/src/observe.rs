@@ -87,7 +87,10 @@ pub struct Recorded {
 }
 
 /// Writes the job records of a batch, several at once. Jobs whose write failed are left out: their messages stay.
-pub async fn record<E: Effects>(shell: &Shell<'_, E>, jobs: &BTreeMap<JobId, Told>) -> BTreeMap<JobId, Recorded> {
+pub async fn record<E: Effects>(
+    shell: &Shell<'_, E>,
+    jobs: &BTreeMap<JobId, Told>,
+) -> BTreeMap<JobId, Recorded> {
     let writes = jobs.iter().map(|(id, told)| async move {
         match record_one(shell, *id, &told.observations).await {
             Ok(recorded) => Some((*id, recorded)),

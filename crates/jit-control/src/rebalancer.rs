@@ -105,7 +105,12 @@ async fn heal_records<E: Effects>(shell: &Shell<'_, E>, world: &mut World) -> Re
         for batch in class.batches.iter().filter(|b| now.since(b.born_at) < limits::RECORDS_HEALED_FOR) {
             for key in batch.instances.iter().filter(|key| world.instance(key).is_none()) {
                 // Which try made it is not known; the last launched one names an offering in the same region.
-                let n = batch.tries.iter().rev().find(|t| offering_region(batch, t) == Some(&key.region)).map(|t| t.n);
+                let n = batch
+                    .tries
+                    .iter()
+                    .rev()
+                    .find(|t| offering_region(batch, t) == Some(&key.region))
+                    .map(|t| t.n);
                 missing.extend(n.and_then(|n| scaleup::instance_of(class, &batch.id, n, key)));
             }
         }
@@ -118,7 +123,10 @@ async fn heal_records<E: Effects>(shell: &Shell<'_, E>, world: &mut World) -> Re
     Ok(())
 }
 
-fn offering_region<'a>(batch: &'a jit_domain::class::Batch, attempt: &jit_domain::class::Try) -> Option<&'a Region> {
+fn offering_region<'a>(
+    batch: &'a jit_domain::class::Batch,
+    attempt: &jit_domain::class::Try,
+) -> Option<&'a Region> {
     let at = usize::try_from(attempt.offering).ok()?;
     batch.template.offerings.get(at).map(|o| &o.region)
 }
@@ -141,7 +149,10 @@ async fn list_clouds<E: Effects>(
     for ((cloud, region), known) in open {
         match clouds.list(cloud, &region).await {
             Ok(seen) if seen.is_empty() && known > 1 => {
-                shell.error("a cloud's empty listing is not believed", json!({ "region": region.as_str(), "known": known }));
+                shell.error(
+                    "a cloud's empty listing is not believed",
+                    json!({ "region": region.as_str(), "known": known }),
+                );
             }
             Ok(seen) => {
                 listed.insert((cloud, region), seen);
@@ -170,7 +181,10 @@ async fn list_runners<E: Effects>(
         }
         match github.runners(installation, &scope, None).await {
             Ok(runners) => {
-                listed.insert((installation, scope), runners.into_iter().map(|r| (r.name.clone(), r)).collect());
+                listed.insert(
+                    (installation, scope),
+                    runners.into_iter().map(|r| (r.name.clone(), r)).collect(),
+                );
             }
             Err(error) => shell.failed("the runners of a scope could not be listed", &error),
         }
@@ -190,7 +204,10 @@ async fn weigh_all<E: Effects>(
         let observed = world.observed(&shell.policy, now);
         let balance = observed.balance();
         let weigh = |i: &Instance| {
-            (i.key.clone(), decide::evidence(&observed, &balance, i, cloud_view(i, clouds), runner_view(i, runners)))
+            (
+                i.key.clone(),
+                decide::evidence(&observed, &balance, i, cloud_view(i, clouds), runner_view(i, runners)),
+            )
         };
         world.instances.iter().map(weigh).collect()
     };
@@ -221,7 +238,11 @@ async fn carry_out<E: Effects>(
     }
 }
 
-async fn write_moved<E: Effects>(shell: &Shell<'_, E>, world: &mut World, after: Instance) -> Result<bool, Failure> {
+async fn write_moved<E: Effects>(
+    shell: &Shell<'_, E>,
+    world: &mut World,
+    after: Instance,
+) -> Result<bool, Failure> {
     if !shell.commit(vec![world.write_instance(&after)]).await? {
         return Ok(false);
     }
@@ -283,7 +304,11 @@ fn runner_view(instance: &Instance, listed: &BTreeMap<ScopeKey, BTreeMap<String,
 }
 
 /// Asks GitHub about the runs in doubt; its answer moves jobs and instances exactly as events do.
-async fn ask_runs<E: Effects>(shell: &Shell<'_, E>, github: &GitHub<'_, '_, E>, world: &World) -> Result<usize, Failure> {
+async fn ask_runs<E: Effects>(
+    shell: &Shell<'_, E>,
+    github: &GitHub<'_, '_, E>,
+    world: &World,
+) -> Result<usize, Failure> {
     let runs = decide::runs_to_ask(&world.observed(&shell.policy, shell.now()));
     let mut asked = 0;
     for (installation, repository, run) in runs {
@@ -297,7 +322,9 @@ async fn ask_runs<E: Effects>(shell: &Shell<'_, E>, github: &GitHub<'_, '_, E>, 
                     .filter_map(|job| observation_of(world, job, installation, &repository, shell.now()))
                     .collect();
                 for observation in told {
-                    let recorded = observe::record_one(shell, observation.job, std::slice::from_ref(&observation)).await?;
+                    let recorded =
+                        observe::record_one(shell, observation.job, std::slice::from_ref(&observation))
+                            .await?;
                     lifecycle::follow(shell, &observation, recorded.job.as_ref()).await?;
                 }
                 note_asked(shell, world, run).await?;
@@ -378,7 +405,8 @@ pub fn observation_of(
 async fn learn<E: Effects>(shell: &Shell<'_, E>, world: &mut World) -> Result<(), Failure> {
     let mut learned = Vec::new();
     for pool in &shell.policy.pools {
-        let instances: Vec<Instance> = world.instances.iter().filter(|i| i.pool == pool.name).cloned().collect();
+        let instances: Vec<Instance> =
+            world.instances.iter().filter(|i| i.pool == pool.name).cloned().collect();
         let before = world.pools.get(&pool.name).cloned().unwrap_or_default();
         learned.extend(supply::learn_boots(&before, &instances).map(|after| (pool.name.clone(), after)));
     }

@@ -32,7 +32,11 @@ mod report;
 use self::ask::Ask;
 
 /// Answers a request of an instance, or of who watches us.
-pub async fn answer<E: Effects>(shell: &Shell<'_, E>, settings: &RegistrarSettings, request: &Request) -> Response {
+pub async fn answer<E: Effects>(
+    shell: &Shell<'_, E>,
+    settings: &RegistrarSettings,
+    request: &Request,
+) -> Response {
     let (method, path) = (request.method(), request.uri().path());
     let reply = match (method, path) {
         (&Method::GET | &Method::HEAD, "/healthz") => return health::answer(shell).await,
@@ -47,7 +51,11 @@ pub async fn answer<E: Effects>(shell: &Shell<'_, E>, settings: &RegistrarSettin
 }
 
 /// A failure of ours is never the instance's fault: it asks again.
-fn ours<E: Effects>(shell: &Shell<'_, E>, event: &str, failure: &(dyn std::error::Error + 'static)) -> Response {
+fn ours<E: Effects>(
+    shell: &Shell<'_, E>,
+    event: &str,
+    failure: &(dyn std::error::Error + 'static),
+) -> Response {
     shell.failed(event, failure);
     reply::later(limits::RETRY_AFTER_S, "busy")
 }
@@ -63,7 +71,10 @@ async fn claim<E: Effects>(
     let known = who_claims(shell, &ask, &shown).await?;
     identity::prove(shell, settings, &ask, &known).await?;
     let claimed = Claimed { shell, settings };
-    claimed.adopt_and_decide(known).await.unwrap_or_else(|failure| Ok(ours(shell, "a claim could not be answered", &failure)))
+    claimed
+        .adopt_and_decide(known)
+        .await
+        .unwrap_or_else(|failure| Ok(ours(shell, "a claim could not be answered", &failure)))
 }
 
 /// Who a claim says it is, as far as the ledger knows the batch: its class, and the record if there is one.
@@ -88,7 +99,9 @@ async fn who_claims<E: Effects>(shell: &Shell<'_, E>, ask: &Ask, shown: &Token) 
         Token::Boot { class, batch, try_n } => {
             let record = shell.read::<Class>(&Class::key(class)).await.map_err(busy)?.ok_or_else(gone)?;
             let region = region_of(&record.value, batch, *try_n);
-            let region = region.or_else(|| shell.policy.regions().into_iter().find(|(_, r)| *r == ask.region).map(|(_, r)| r));
+            let region = region.or_else(|| {
+                shell.policy.regions().into_iter().find(|(_, r)| *r == ask.region).map(|(_, r)| r)
+            });
             let region = region.ok_or_else(gone)?;
             let key = InstanceKey { cloud: ask.cloud, region, id: ask.instance_id.clone() };
             (Some(record.value), key, Some((batch.clone(), *try_n)))
@@ -130,7 +143,8 @@ impl<E: Effects> Claimed<'_, '_, E> {
         }
         if instance.claimed_at.is_none() {
             let now = self.shell.now();
-            let first = Instance { claimed_at: Some(now), booted_at: instance.booted_at.or(Some(now)), ..instance };
+            let first =
+                Instance { claimed_at: Some(now), booted_at: instance.booted_at.or(Some(now)), ..instance };
             if !self.write(&mut world, &first).await? {
                 return Ok(Ok(reply::later(limits::RETRY_AFTER_S, "busy")));
             }
@@ -178,7 +192,8 @@ impl<E: Effects> Claimed<'_, '_, E> {
                 after.filter(|after| after != before)
             })
             .await?;
-        let record = class.filter(|_| has_place).and_then(|c| scaleup::instance_of(&c, batch, *n, &known.key));
+        let record =
+            class.filter(|_| has_place).and_then(|c| scaleup::instance_of(&c, batch, *n, &known.key));
         let Some(record) = record else { return Ok(None) };
         world.reread_class(self.shell, &key).await?;
         crate::scaleup::record_instance(self.shell, world, record.clone()).await?;
@@ -220,7 +235,9 @@ impl<E: Effects> Claimed<'_, '_, E> {
         match decision {
             Claim::Mint(mint) | Claim::Permit { mint, .. } => self.mint(world, instance, mint).await,
             Claim::Wait { wait_s } => self.wait(world, instance, wait_s).await,
-            Claim::Later { retry_after_s } => Ok(Ok(reply::later(retry_after_s, "a registration is under way"))),
+            Claim::Later { retry_after_s } => {
+                Ok(Ok(reply::later(retry_after_s, "a registration is under way")))
+            }
             Claim::Connected => Ok(Ok(reply::json(StatusCode::CONFLICT, &json!({ "reason": "connected" })))),
             Claim::Gone(reason) => self.retire(world, instance, reason).await,
             Claim::Resolve { lost, next } => self.resolve(world, instance, &lost, next).await,
@@ -258,7 +275,10 @@ impl<E: Effects> Claimed<'_, '_, E> {
             GitHubError::Budget { until_s } => until_s.saturating_sub(self.shell.now().as_s()).clamp(1, 300),
             _ => u64::from(limits::RETRY_AFTER_S),
         };
-        reply::later(u32::try_from(wait_s).unwrap_or(limits::RETRY_AFTER_S), "github did not register the runner")
+        reply::later(
+            u32::try_from(wait_s).unwrap_or(limits::RETRY_AFTER_S),
+            "github did not register the runner",
+        )
     }
 
     async fn confirm(&self, world: &mut World, minting: Instance, config: JitConfig) -> Answered {
@@ -273,9 +293,11 @@ impl<E: Effects> Claimed<'_, '_, E> {
             return Ok(Ok(reply::later(limits::RETRY_AFTER_S, "busy")));
         }
         lifecycle::log_phase(self.shell, &claimed);
-        let job_max = (self.shell.policy.pool(&claimed.pool)).map_or(jit_domain::limits::JOB_MAX_DEFAULT, |p| p.ages.job_max);
+        let job_max = (self.shell.policy.pool(&claimed.pool))
+            .map_or(jit_domain::limits::JOB_MAX_DEFAULT, |p| p.ages.job_max);
         let expires_at = self.shell.now() + job_max + limits::REPORT_TOKEN_SLACK;
-        let report = token::sign(&Token::Report(claimed.key.clone()), expires_at, &self.settings.claim_keys.current);
+        let report =
+            token::sign(&Token::Report(claimed.key.clone()), expires_at, &self.settings.claim_keys.current);
         let name = claimed.mint().map(|m| m.name.to_string()).unwrap_or_default();
         Ok(Ok(reply::json(
             StatusCode::OK,
@@ -308,10 +330,14 @@ impl<E: Effects> Claimed<'_, '_, E> {
         if waiting != instance && !self.write(world, &waiting).await? {
             return Ok(Ok(reply::later(limits::RETRY_AFTER_S, "busy")));
         }
-        let unclaimed_max = self.shell.policy.pool(&waiting.pool).map_or(limits::TOKEN_SLACK, |p| p.ages.unclaimed_max);
+        let unclaimed_max =
+            self.shell.policy.pool(&waiting.pool).map_or(limits::TOKEN_SLACK, |p| p.ages.unclaimed_max);
         let expires_at = now + unclaimed_max + limits::TOKEN_SLACK;
         let token = token::sign(&Token::Wait(waiting.key), expires_at, &self.settings.claim_keys.current);
-        Ok(Ok(reply::json(StatusCode::ACCEPTED, &json!({ "wait_s": wait_s, "token": token.expose_secret() }))))
+        Ok(Ok(reply::json(
+            StatusCode::ACCEPTED,
+            &json!({ "wait_s": wait_s, "token": token.expose_secret() }),
+        )))
     }
 
     async fn retire(&self, world: &mut World, instance: Instance, reason: Reason) -> Answered {
@@ -323,7 +349,13 @@ impl<E: Effects> Claimed<'_, '_, E> {
     }
 
     /// An earlier POST may have registered the name and its reply been lost: what bears the name goes, then the next is made.
-    async fn resolve(&self, world: &mut World, instance: Instance, lost: &Mint, next: Option<Mint>) -> Answered {
+    async fn resolve(
+        &self,
+        world: &mut World,
+        instance: Instance,
+        lost: &Mint,
+        next: Option<Mint>,
+    ) -> Answered {
         let removed = async {
             let github = self.github()?;
             for runner in github.runners(instance.installation, &instance.scope, Some(&lost.name)).await? {
@@ -348,13 +380,17 @@ impl<E: Effects> Claimed<'_, '_, E> {
         };
         let seen = match listed {
             Ok(listed) => match listed.first() {
-                Some(runner) => Registration::Listed { runner: RunnerId(runner.id.0), contact: contact(runner) },
+                Some(runner) => {
+                    Registration::Listed { runner: RunnerId(runner.id.0), contact: contact(runner) }
+                }
                 None => Registration::NotListed,
             },
             Err(error) => return Ok(Ok(self.not_minted(&error))),
         };
         match decide::after_look(&instance, seen, &self.shell.policy.runner_prefix, self.shell.now()) {
-            AfterLook::Connected => Ok(Ok(reply::json(StatusCode::CONFLICT, &json!({ "reason": "connected" })))),
+            AfterLook::Connected => {
+                Ok(Ok(reply::json(StatusCode::CONFLICT, &json!({ "reason": "connected" }))))
+            }
             AfterLook::Spent => self.retire(world, instance, Reason::RegistrationSpent).await,
             AfterLook::Exhausted => self.retire(world, instance, Reason::MintsExhausted).await,
             AfterLook::Again { delete, mint } => self.again(world, instance, delete, mint).await,
@@ -371,7 +407,9 @@ impl<E: Effects> Claimed<'_, '_, E> {
             Ok(Deletion::Deleted) => self.mint(world, instance, mint).await,
             // It was listed a moment ago: it was used and is gone now.
             Ok(Deletion::NotFound) => self.retire(world, instance, Reason::RegistrationSpent).await,
-            Ok(Deletion::Busy(_)) => Ok(Ok(reply::json(StatusCode::CONFLICT, &json!({ "reason": "connected" })))),
+            Ok(Deletion::Busy(_)) => {
+                Ok(Ok(reply::json(StatusCode::CONFLICT, &json!({ "reason": "connected" }))))
+            }
             Err(error) => Ok(Ok(self.not_minted(&error))),
         }
     }
@@ -382,7 +420,9 @@ fn contact(runner: &jit_github::runners::Runner) -> Contact {
     match activity(runner) {
         Activity::Busy | Activity::Idle => Contact::Connected,
         // An agent that was ever connected has told GitHub its operating system.
-        Activity::Offline if runner.os.as_deref().is_some_and(|os| !os.eq_ignore_ascii_case("unknown")) => Contact::Connected,
+        Activity::Offline if runner.os.as_deref().is_some_and(|os| !os.eq_ignore_ascii_case("unknown")) => {
+            Contact::Connected
+        }
         Activity::Offline => Contact::Never,
     }
 }

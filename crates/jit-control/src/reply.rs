@@ -53,7 +53,8 @@ pub fn check_cron(request: &Request, tokens: &Rotating) -> Result<(), Response> 
     let query = request.uri().query().unwrap_or_default();
     let parameter = query.split('&').find_map(|pair| pair.strip_prefix("t="));
     let shown = Sha256::digest(bearer.or(parameter).unwrap_or_default().as_bytes());
-    let is_right = (tokens.accepted().iter())
-        .fold(false, |found, token| found | bool::from(shown.ct_eq(&Sha256::digest(token.expose_secret().as_bytes()))));
+    let is_right = (tokens.accepted().iter()).fold(false, |found, token| {
+        found | bool::from(shown.ct_eq(&Sha256::digest(token.expose_secret().as_bytes())))
+    });
     if is_right { Ok(()) } else { Err(text(StatusCode::UNAUTHORIZED, "the cron token is missing or wrong")) }
 }

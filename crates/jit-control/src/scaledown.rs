@@ -58,7 +58,8 @@ async fn sweep<E: Effects>(shell: &Shell<'_, E>, settings: &KeeperSettings) -> R
                 if let Some(live) = &mut live {
                     live.extend(seen.values().filter(|s| s.is_live).map(|s| s.key.id.clone()));
                 }
-                summary.terminated += sweep_region(shell, &clouds, &mut world, (cloud, &region), seen).await?;
+                summary.terminated +=
+                    sweep_region(shell, &clouds, &mut world, (cloud, &region), seen).await?;
             }
             Err(error) => {
                 shell.failed("a region could not be swept", &error);
@@ -93,12 +94,18 @@ async fn sweep_region<E: Effects>(
             records.insert(seen.key.clone(), closed.value);
         }
         let place = place_of(shell, seen).await?;
-        listed.push(Listed { key: seen.key.clone(), launched_at: seen.launched_at, batch: seen.batch.clone(), place });
+        listed.push(Listed {
+            key: seen.key.clone(),
+            launched_at: seen.launched_at,
+            batch: seen.batch.clone(),
+            place,
+        });
     }
     let plan = decide::sweep(&shell.policy, &records, &listed, shell.now());
     if let Some(reason) = &plan.held_back {
         let explanation = jit_domain::reason::explain(reason);
-        shell.error("a sweep was held back", json!({ "region": region.as_str(), "explanation": explanation }));
+        shell
+            .error("a sweep was held back", json!({ "region": region.as_str(), "explanation": explanation }));
     }
     for (key, _) in &plan.adopt {
         if let Some(seen) = seen.get(key) {
@@ -139,9 +146,13 @@ async fn adopt<E: Effects>(shell: &Shell<'_, E>, world: &mut World, seen: &Seen)
             after.filter(|after| after != before)
         })
         .await?;
-    let record = after.filter(|_| adopted).and_then(|class| scaleup::instance_of(&class, batch, n, &seen.key));
+    let record =
+        after.filter(|_| adopted).and_then(|class| scaleup::instance_of(&class, batch, n, &seen.key));
     if let Some(record) = record {
-        shell.warn("an instance was adopted by its tags", json!({ "instance.id": seen.key.id, "batch.id": batch.as_str() }));
+        shell.warn(
+            "an instance was adopted by its tags",
+            json!({ "instance.id": seen.key.id, "batch.id": batch.as_str() }),
+        );
         crate::scaleup::record_instance(shell, world, record).await?;
     }
     Ok(())
@@ -187,14 +198,21 @@ async fn end_ghosts_of<E: Effects>(
 ) -> Result<usize, crate::github::GitHubError> {
     let listed = github.runners(installation, scope, None).await?;
     let registered: Vec<Registered> = (listed.iter())
-        .map(|r| Registered { runner: RunnerId(r.id.0), name: RunnerName::new(&r.name), activity: activity(r) })
+        .map(|r| Registered {
+            runner: RunnerId(r.id.0),
+            name: RunnerName::new(&r.name),
+            activity: activity(r),
+        })
         .collect();
     let liveness = |id: &str| Some(if live.contains(id) { Liveness::Live } else { Liveness::Gone });
     let mut ended = 0;
     for runner in decide::ghosts(&shell.policy.runner_prefix, &registered, liveness) {
         github.deregister(installation, scope, runner).await?;
         ended += 1;
-        shell.info("a ghost runner was deregistered", json!({ "runner.id": runner.0, "scope": scope.to_string() }));
+        shell.info(
+            "a ghost runner was deregistered",
+            json!({ "runner.id": runner.0, "scope": scope.to_string() }),
+        );
     }
     Ok(ended)
 }

@@ -60,7 +60,10 @@ pub async fn run<E: Effects>(shell: &Shell<'_, E>, settings: &ScaleupSettings) -
     }
     shell.note_schedule(ran_at).await?;
     let Summary { messages, launches, instances } = total;
-    shell.info("drained the jobs queue", json!({ "messages": messages, "launches": launches, "instances": instances }));
+    shell.info(
+        "drained the jobs queue",
+        json!({ "messages": messages, "launches": launches, "instances": instances }),
+    );
     Ok(total)
 }
 
@@ -117,7 +120,9 @@ async fn stamp<E: Effects>(shell: &Shell<'_, E>, settings: &ScaleupSettings) -> 
     for pool in &shell.policy.pools {
         let text = UserData::new(settings.public_url.as_str(), &shell.policy.agent, &pool.ages);
         let digest = text.digest();
-        if !user_data.values().any(|known| known == &digest) && shell.ledger.read(&text.write().key).await?.is_none() {
+        if !user_data.values().any(|known| known == &digest)
+            && shell.ledger.read(&text.write().key).await?.is_none()
+        {
             shell.commit(vec![text.write()]).await?;
         }
         user_data.insert(pool.name.clone(), digest);
@@ -152,7 +157,10 @@ async fn write<E: Effects>(
                 report_wait(shell, &step);
                 written.push(step);
             } else {
-                shell.info("a class was decided by another invocation", json!({ "class.key": step.key.as_str() }));
+                shell.info(
+                    "a class was decided by another invocation",
+                    json!({ "class.key": step.key.as_str() }),
+                );
                 break;
             }
         }
@@ -231,13 +239,17 @@ impl<E: Effects> Sender<'_, '_, E> {
         }
         let known = step.class.batch(batch)?;
         let attempt = known.try_of(n)?;
-        let place = usize::try_from(attempt.offering).ok().and_then(|at| known.template.offerings.get(at)).cloned();
+        let place =
+            usize::try_from(attempt.offering).ok().and_then(|at| known.template.offerings.get(at)).cloned();
         let Some(user_data) = self.texts.get(&known.template.user_data) else {
             self.shell.error("the user data of a batch is lost", json!({ "batch.id": batch.as_str() }));
             return None;
         };
         let claim_keys = &self.settings.claim_keys;
-        let reply = self.clouds.launch(Launch { class: &step.key, batch: known, attempt, user_data, claim_keys }).await;
+        let reply = self
+            .clouds
+            .launch(Launch { class: &step.key, batch: known, attempt, user_data, claim_keys })
+            .await;
         Some(Sent { class: step.key.clone(), batch: batch.clone(), n, place, reply })
     }
 }

@@ -132,7 +132,8 @@ impl<'e, E: Effects> Shell<'e, E> {
                 None => return Ok(all),
             }
         }
-        Err(LedgerError::Refused { key: T::KIND.as_str().into(), cause: "too many open records".into() }.into())
+        Err(LedgerError::Refused { key: T::KIND.as_str().into(), cause: "too many open records".into() }
+            .into())
     }
 
     /// Writes records in order, each on condition of its version. Whether all were written.
@@ -220,8 +221,11 @@ pub fn chain(failure: &(dyn std::error::Error + 'static)) -> String {
 
 /// The conditional write of a value.
 pub fn put<T: Stored>(key: &Key, version: u64, value: &T) -> Write {
-    let value =
-        crate::ledger::Change::Put { value: value.encode(), index: value.index(), expires_at: value.expires_at() };
+    let value = crate::ledger::Change::Put {
+        value: value.encode(),
+        index: value.index(),
+        expires_at: value.expires_at(),
+    };
     Write { key: key.clone(), expected: version, value }
 }
 

@@ -31,7 +31,10 @@ impl<'e, E: Effects> Start<'e, E> {
     ///
     /// # Errors
     /// All faults at once.
-    pub fn read<S>(&self, settings: impl FnOnce() -> Result<S, Vec<Fault>>) -> Result<(Policy, S), Vec<String>> {
+    pub fn read<S>(
+        &self,
+        settings: impl FnOnce() -> Result<S, Vec<Fault>>,
+    ) -> Result<(Policy, S), Vec<String>> {
         let policy = match self.text {
             Ok(text) => configuration::parse(text).map_err(sentences),
             Err(why) => Err(vec![format!("config/jit-runners.toml cannot be read: {why}")]),
@@ -45,7 +48,13 @@ impl<'e, E: Effects> Start<'e, E> {
     /// Logs the faults and makes the reply of an invocation that cannot go on.
     pub fn refuse(&self, faults: &[String]) -> Response {
         let fields = json!({ "reason": "config_invalid", "faults": faults });
-        let line = line(self.effects.now(), "error", self.component.as_str(), "the configuration is not valid", fields);
+        let line = line(
+            self.effects.now(),
+            "error",
+            self.component.as_str(),
+            "the configuration is not valid",
+            fields,
+        );
         self.effects.log(&line);
         text(StatusCode::SERVICE_UNAVAILABLE, "the configuration is not valid; `jitr check` says why")
     }

@@ -4,7 +4,10 @@ use jit_domain::time::Timestamp;
 
 /// A time as the protocol crates take it. One that jiff cannot hold (after the year 9999) becomes its last.
 pub fn jiff_time(at: Timestamp) -> jiff::Timestamp {
-    i64::try_from(at.as_ms()).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok()).unwrap_or(jiff::Timestamp::MAX)
+    i64::try_from(at.as_ms())
+        .ok()
+        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
+        .unwrap_or(jiff::Timestamp::MAX)
 }
 
 /// A time as the domain takes it. One before 1970 becomes 1970.

@@ -81,7 +81,8 @@ pub fn verify(text: &str, now: Timestamp, claim_keys: &ClaimKeys) -> Result<Toke
         return Err(TokenError::Invalid);
     }
     let mut parts = text.split('.');
-    let (Some(PREFIX), Some(payload), Some(signature), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    let (Some(PREFIX), Some(payload), Some(signature), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
     else {
         return Err(TokenError::Invalid);
     };

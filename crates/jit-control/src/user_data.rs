@@ -49,7 +49,8 @@ impl UserData {
 
     /// The write that keeps the text; it loses if the text is kept already, which is as good.
     pub fn write(&self) -> Write {
-        let value = Change::Put { value: self.0.clone().into_bytes(), index: Index::Closed, expires_at: None };
+        let value =
+            Change::Put { value: self.0.clone().into_bytes(), index: Index::Closed, expires_at: None };
         Write { key: Key::new(Kind::UserData, self.digest()), expected: 0, value }
     }
 
@@ -77,16 +78,26 @@ mod tests {
     fn user_data() -> UserData {
         let hour = Duration::from_secs(3600);
         let ages = Ages { unclaimed_max: Duration::from_secs(1200), waiting_max: hour, job_max: hour };
-        UserData::new("https://runners.example.com", &Agent { version: "2.336.0".into(), download: None }, &ages)
+        UserData::new(
+            "https://runners.example.com",
+            &Agent { version: "2.336.0".into(), download: None },
+            &ages,
+        )
     }
 
     #[test]
     fn the_stored_text_holds_no_token_and_the_filled_one_does() {
         let stored = user_data();
         assert_eq!(UserData::from_stored(stored.0.as_bytes()), Some(stored.clone()));
-        let filled = stored.fill(&BatchId::new("b1"), &"jr1.x.y".into(), "https://sts.us-east-1.amazonaws.com/");
+        let filled =
+            stored.fill(&BatchId::new("b1"), &"jr1.x.y".into(), "https://sts.us-east-1.amazonaws.com/");
         let filled = filled.expose_secret();
-        for line in ["JIT_BOOT_TOKEN='jr1.x.y'", "JIT_BATCH='b1'", "JIT_UNCLAIMED_MAX_S='1200'", "JIT_AGENT_VERSION='2.336.0'"] {
+        for line in [
+            "JIT_BOOT_TOKEN='jr1.x.y'",
+            "JIT_BATCH='b1'",
+            "JIT_UNCLAIMED_MAX_S='1200'",
+            "JIT_AGENT_VERSION='2.336.0'",
+        ] {
             assert!(filled.lines().any(|l| l == line), "{line} in\n{filled}");
         }
         assert!(filled.starts_with("#!/bin/sh\n") && !filled.contains('@'));

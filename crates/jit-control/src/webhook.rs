@@ -30,7 +30,11 @@ pub struct Answer {
 }
 
 /// Answers one delivery.
-pub async fn receive<E: Effects>(shell: &Shell<'_, E>, settings: &WebhookSettings, request: &Request) -> Answer {
+pub async fn receive<E: Effects>(
+    shell: &Shell<'_, E>,
+    settings: &WebhookSettings,
+    request: &Request,
+) -> Answer {
     match accept(shell, settings, request) {
         Err(reply) => Answer { reply, nudge: None },
         Ok(message) => {
@@ -39,7 +43,10 @@ pub async fn receive<E: Effects>(shell: &Shell<'_, E>, settings: &WebhookSetting
                 Ok(()) => Answer { reply: text(StatusCode::ACCEPTED, "accepted"), nudge: Some(queue) },
                 Err(error) => {
                     shell.failed("a delivery was not enqueued; github's log keeps it", &error);
-                    Answer { reply: text(StatusCode::SERVICE_UNAVAILABLE, "the queue refused; redeliver later"), nudge: None }
+                    Answer {
+                        reply: text(StatusCode::SERVICE_UNAVAILABLE, "the queue refused; redeliver later"),
+                        nudge: None,
+                    }
                 }
             }
         }
@@ -47,7 +54,11 @@ pub async fn receive<E: Effects>(shell: &Shell<'_, E>, settings: &WebhookSetting
 }
 
 /// All that comes before the queue, in the order in which it must: method, size, signature, event, JSON, then the decision.
-fn accept<E: Effects>(shell: &Shell<'_, E>, settings: &WebhookSettings, request: &Request) -> Result<Message, Response> {
+fn accept<E: Effects>(
+    shell: &Shell<'_, E>,
+    settings: &WebhookSettings,
+    request: &Request,
+) -> Result<Message, Response> {
     if request.method() != Method::POST {
         return Err(text(StatusCode::METHOD_NOT_ALLOWED, "only POST is answered here"));
     }
@@ -84,8 +95,13 @@ fn answer<E: Effects>(
         "repository": observation.repository.as_str(), "delivery": delivery });
     let (event, told) = match decide::accept(policy, observation, shell.now()) {
         Accept::Jobs(told) | Accept::Lifecycle(told) => ("a delivery was accepted", Ok(told)),
-        Accept::Stale => ("a delivery is stale", Err(text(StatusCode::OK, "ignored: the job was queued more than 25 hours ago"))),
-        Accept::NotServed => ("a delivery's owner is not served", Err(text(StatusCode::ACCEPTED, "not served"))),
+        Accept::Stale => (
+            "a delivery is stale",
+            Err(text(StatusCode::OK, "ignored: the job was queued more than 25 hours ago")),
+        ),
+        Accept::NotServed => {
+            ("a delivery's owner is not served", Err(text(StatusCode::ACCEPTED, "not served")))
+        }
         Accept::NoPool => ("a delivery's labels match no pool", Err(text(StatusCode::ACCEPTED, "no pool"))),
     };
     shell.info(event, fields);

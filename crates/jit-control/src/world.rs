@@ -128,7 +128,11 @@ impl World {
     ///
     /// # Errors
     /// [`Failure`].
-    pub async fn reread_class<E: Effects>(&mut self, shell: &Shell<'_, E>, key: &ClassKey) -> Result<(), Failure> {
+    pub async fn reread_class<E: Effects>(
+        &mut self,
+        shell: &Shell<'_, E>,
+        key: &ClassKey,
+    ) -> Result<(), Failure> {
         if let Some(class) = shell.read::<Class>(&Class::key(key)).await? {
             self.versions.insert(Class::key(key), class.version);
             self.classes.insert(key.clone(), class.value);
@@ -138,7 +142,14 @@ impl World {
 
     /// The view that decisions take.
     pub fn observed<'a>(&'a self, policy: &'a Policy, now: Timestamp) -> Observed<'a> {
-        Observed { policy, jobs: &self.jobs, classes: &self.classes, instances: &self.instances, pools: &self.pools, now }
+        Observed {
+            policy,
+            jobs: &self.jobs,
+            classes: &self.classes,
+            instances: &self.instances,
+            pools: &self.pools,
+            now,
+        }
     }
 
     /// The version that a record was read at; 0 where there was none.
@@ -215,7 +226,9 @@ async fn read_pools<E: Effects>(shell: &Shell<'_, E>) -> Result<Vec<(PoolName, P
 
 type RegionKey = (jit_domain::ids::Cloud, jit_domain::ids::Region);
 
-async fn read_health<E: Effects>(shell: &Shell<'_, E>) -> Result<Vec<(RegionKey, OfferingHealth, u64)>, Failure> {
+async fn read_health<E: Effects>(
+    shell: &Shell<'_, E>,
+) -> Result<Vec<(RegionKey, OfferingHealth, u64)>, Failure> {
     let mut all = Vec::new();
     for (cloud, region) in shell.policy.regions() {
         if let Some(record) = shell.read::<OfferingHealth>(&OfferingHealth::key((cloud, &region))).await? {

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::ids::{
-    BatchId, ClassKey, Digest, InstallationId, InstanceKey, Login, PoolName, RepositoryName, RunnerGroupId, digest,
+    BatchId, ClassKey, Digest, InstallationId, InstanceKey, Login, PoolName, RepositoryName, RunnerGroupId,
+    digest,
 };
 use crate::labels::LabelSet;
-use crate::policy::{MachineSelection, Machine, Offering};
+use crate::policy::{Machine, MachineSelection, Offering};
 use crate::reason::Reason;
 use crate::time::Timestamp;
 
@@ -149,7 +150,8 @@ impl Batch {
 
     /// Slots that a doubtful try may have filled without our knowing.
     pub fn doubtful_slots(&self) -> u32 {
-        let doubtful = self.tries.iter().filter(|t| matches!(t.outcome, Outcome::Unknown { .. }) && t.is_doubtful);
+        let doubtful =
+            self.tries.iter().filter(|t| matches!(t.outcome, Outcome::Unknown { .. }) && t.is_doubtful);
         doubtful.map(|t| t.count).sum::<u32>().min(self.free_slots())
     }
 

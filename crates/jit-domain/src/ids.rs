@@ -130,7 +130,9 @@ impl RepositoryName {
     pub fn parse(full_name: &str) -> Option<Self> {
         let (owner, name) = full_name.split_once('/')?;
         let part = |p: &str| {
-            !p.is_empty() && p.len() <= 100 && p.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+            !p.is_empty()
+                && p.len() <= 100
+                && p.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
         };
         (part(owner) && part(name) && name != "." && name != "..").then(|| Self(full_name.to_lowercase()))
     }
@@ -192,7 +194,11 @@ impl InstanceKey {
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.splitn(3, '/');
         let (cloud, region, id) = (Cloud::parse(parts.next()?)?, parts.next()?, parts.next()?);
-        (!region.is_empty() && !id.is_empty()).then(|| Self { cloud, region: Region::new(region), id: id.to_owned() })
+        (!region.is_empty() && !id.is_empty()).then(|| Self {
+            cloud,
+            region: Region::new(region),
+            id: id.to_owned(),
+        })
     }
 }
 

@@ -1,8 +1,8 @@
 //! An instance as the ledger knows it, and its phase table.
 //! Which evidence moves it is decided in `decide/rebalancer.rs`, `decide/registrar.rs` and `decide/lifecycle.rs`.
 
-use crate::ids::{BatchId, ClassKey, InstallationId, InstanceKey, JobId, PoolName, RunnerId, RunnerName};
 use crate::class::Scope;
+use crate::ids::{BatchId, ClassKey, InstallationId, InstanceKey, JobId, PoolName, RunnerId, RunnerName};
 use crate::policy::Offering;
 use crate::reason::Reason;
 use crate::time::Timestamp;
@@ -159,8 +159,14 @@ pub enum Stage {
 
 impl Stage {
     /// All stages in order.
-    pub const ALL: [Self; 6] =
-        [Self::Booted, Self::AgentStarted, Self::JobStarted, Self::JobFinished, Self::Interrupted, Self::Exited];
+    pub const ALL: [Self; 6] = [
+        Self::Booted,
+        Self::AgentStarted,
+        Self::JobStarted,
+        Self::JobFinished,
+        Self::Interrupted,
+        Self::Exited,
+    ];
 
     /// The word on the wire.
     pub const fn as_str(self) -> &'static str {
@@ -191,7 +197,9 @@ mod tests {
         let name = Mint::name("jit", &key, 3);
         assert_eq!(name.as_str(), "jit-i-0abc-3");
         assert_eq!(instance_id_of("jit", name.as_str()), Some("i-0abc"));
-        for foreign in ["jit", "jit-", "jit-x", "other-i-0abc-1", "jit-i-0abc-", "jit-i-0abc-12345", "jitter-i-1-1"] {
+        for foreign in
+            ["jit", "jit-", "jit-x", "other-i-0abc-1", "jit-i-0abc-", "jit-i-0abc-12345", "jitter-i-1-1"]
+        {
             assert_eq!(instance_id_of("jit", foreign).filter(|id| *id == "i-0abc"), None, "{foreign}");
         }
     }

@@ -1,6 +1,9 @@
 //! A workflow job as the ledger knows it, and its phase table. How observations reach it is in `decide/lifecycle.rs`.
 
-use crate::ids::{ClassKey, InstallationId, InstanceKey, JobId, Login, PoolName, RepositoryName, RunId, RunnerId, RunnerName};
+use crate::ids::{
+    ClassKey, InstallationId, InstanceKey, JobId, Login, PoolName, RepositoryName, RunId, RunnerId,
+    RunnerName,
+};
 use crate::labels::LabelSet;
 use crate::reason::Reason;
 use crate::time::Timestamp;
@@ -110,7 +113,8 @@ mod tests {
 
     #[test]
     fn phases_are_ordered_as_a_job_goes() {
-        let way = [JobPhase::Waiting, JobPhase::Held, JobPhase::Queued, JobPhase::InProgress, JobPhase::Completed];
+        let way =
+            [JobPhase::Waiting, JobPhase::Held, JobPhase::Queued, JobPhase::InProgress, JobPhase::Completed];
         assert!(way.windows(2).all(|w| w[0] < w[1]));
         assert!(way.iter().all(|p| JobPhase::parse(p.as_str()) == Some(*p)));
     }

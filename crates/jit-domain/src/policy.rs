@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::ids::{
-    Cloud, Digest, ImageId, InstallationId, Login, MachineType, PoolName, Region, RepositoryName, RunnerGroupId, SubnetId,
+    Cloud, Digest, ImageId, InstallationId, Login, MachineType, PoolName, Region, RepositoryName,
+    RunnerGroupId, SubnetId,
 };
 use crate::labels::LabelSet;
 
@@ -371,7 +372,9 @@ mod tests {
         assert_eq!(plain.runner_role(), Some(("123456789012", "runner")));
         let in_path = of("arn:aws-cn:iam::123456789012:instance-profile/ci/runner");
         assert_eq!(in_path.runner_role(), Some(("123456789012", "runner")));
-        for wrong in ["runner", "arn:aws:iam::123456789012:role/runner", "arn:aws:iam:::instance-profile/runner"] {
+        for wrong in
+            ["runner", "arn:aws:iam::123456789012:role/runner", "arn:aws:iam:::instance-profile/runner"]
+        {
             assert_eq!(of(wrong).runner_role(), None, "{wrong}");
         }
     }

@@ -229,8 +229,12 @@ const PLAIN: &[Reason] = &[
 pub fn explain(reason: &Reason) -> String {
     match reason {
         Reason::InstanceOnItsWay => "an instance for it is being launched or is booting".into(),
-        Reason::PoolCap => "the pool has as many instances as its cap allows; raise caps.instances or wait".into(),
-        Reason::OrganisationCap => "its organisation has as many instances of the pool as the cap allows".into(),
+        Reason::PoolCap => {
+            "the pool has as many instances as its cap allows; raise caps.instances or wait".into()
+        }
+        Reason::OrganisationCap => {
+            "its organisation has as many instances of the pool as the cap allows".into()
+        }
         Reason::RepositoryCap => "its repository has as many instances of the pool as the cap allows".into(),
         Reason::LaunchesPerHour => "the pool launched as many instances in the last hour as it may".into(),
         Reason::Paused => "launching is paused in the configuration".into(),
@@ -238,32 +242,44 @@ pub fn explain(reason: &Reason) -> String {
             "the pool's last instances ended without a job ({}), so it launches one at a time",
             stage.map_or("none of them was heard of", Stage::as_str)
         ),
-        Reason::WaitsAfterLapse { until } => format!("no offering had capacity; it is tried again after {until}"),
+        Reason::WaitsAfterLapse { until } => {
+            format!("no offering had capacity; it is tried again after {until}")
+        }
         Reason::BatchesOpen => "its class has as many launches under way as it may".into(),
         Reason::NoOffering => "the pool offers no place with an image for the machine it asks for".into(),
         Reason::PoolGone => "its pool is no longer in the configuration".into(),
         Reason::WaitsForApproval => "GitHub waits for an approval before it queues the job".into(),
         Reason::InsufficientCapacity { code } => format!("the cloud had no capacity there ({code})"),
-        Reason::Quota { code } => format!("a quota of the cloud account is used up ({code}); ask for a higher one"),
+        Reason::Quota { code } => {
+            format!("a quota of the cloud account is used up ({code}); ask for a higher one")
+        }
         Reason::Throttled { code } => format!("the cloud asked us to slow down ({code})"),
-        Reason::Refused { code } => format!("the cloud refused the launch and would refuse it again ({code})"),
+        Reason::Refused { code } => {
+            format!("the cloud refused the launch and would refuse it again ({code})")
+        }
         Reason::Filled => "every slot of the batch has an instance".into(),
         Reason::OfferingsExhausted => "every offering of the pool was tried once".into(),
         Reason::NoNeed => "no job needs the open slots any more".into(),
         Reason::BatchTooOld => "the batch was open for five minutes".into(),
-        Reason::GivenUp => "the cloud never said what came of the launch; the sweep looks for it by tag".into(),
+        Reason::GivenUp => {
+            "the cloud never said what came of the launch; the sweep looks for it by tag".into()
+        }
         Reason::JobFinished => "its job ended".into(),
         Reason::NeverClaimed => "it did not ask for work in time after its launch".into(),
         Reason::WaitedTooLong => "it waited for work as long as it may".into(),
         Reason::NotNeeded => "no job needs it".into(),
-        Reason::RegistrationSpent => "its runner is no longer registered, so its JIT config is used up".into(),
+        Reason::RegistrationSpent => {
+            "its runner is no longer registered, so its JIT config is used up".into()
+        }
         Reason::MintsExhausted => "its runner was registered as often as it may be".into(),
         Reason::GoneFromCloud => "the cloud no longer has it".into(),
         Reason::JobTooLong => "its job ran as long as the pool allows".into(),
         Reason::AgentExited => "its agent ended, and GitHub confirmed that it has no job".into(),
         Reason::NotOurs => "no launch of ours accounts for it".into(),
         Reason::TooManyAtOnce => "it would have ended more than 30 % of the live instances at once".into(),
-        Reason::ListingNotBelieved => "the cloud's listing was empty or failed, which may be a wrong region or role".into(),
+        Reason::ListingNotBelieved => {
+            "the cloud's listing was empty or failed, which may be a wrong region or role".into()
+        }
     }
 }
 

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use jiff::Timestamp;
 use jit_fakes::model::{ReplyDelay, ReplyLost};
-use jit_host::{BoxFuture, Clock, Host, Log, MemoryKeyValue, Options, Outbound, OutboundError};
 use jit_host::outbound::Timeouts;
+use jit_host::{BoxFuture, Clock, Host, Log, MemoryKeyValue, Options, Outbound, OutboundError};
 
 use crate::world::{World, variables};
 
@@ -45,7 +45,13 @@ impl Plane {
     ///
     /// # Errors
     /// The manifest has faults, or a component is not built.
-    pub fn load(manifest: &Path, world: &Shared, log: Arc<dyn Log>, seed: u64, start: Timestamp) -> Result<Self> {
+    pub fn load(
+        manifest: &Path,
+        world: &Shared,
+        log: Arc<dyn Log>,
+        seed: u64,
+        start: Timestamp,
+    ) -> Result<Self> {
         let epoch = Duration::from_millis(u64::try_from(start.as_millisecond())?);
         let store = Arc::new(MemoryKeyValue::default());
         let mut options = Options::deterministic(epoch, seed);
@@ -77,7 +83,10 @@ fn cache_directory() -> PathBuf {
 }
 
 fn time_of(clock: Clock) -> Timestamp {
-    i64::try_from(clock.now().as_millis()).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or(Timestamp::MAX)
+    i64::try_from(clock.now().as_millis())
+        .ok()
+        .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+        .unwrap_or(Timestamp::MAX)
 }
 
 /// Carries what leaves the application into the world.

@@ -91,12 +91,22 @@ async fn carry(plane: Plane, world: Shared, timeline: Arc<Timeline>, outgoing: O
 }
 
 /// Says what an instance was answered; reports that were taken are no news.
-fn tell(plane: &Plane, timeline: &Timeline, instance_id: &str, path: &str, response: &http::Response<Vec<u8>>) {
+fn tell(
+    plane: &Plane,
+    timeline: &Timeline,
+    instance_id: &str,
+    path: &str,
+    response: &http::Response<Vec<u8>>,
+) {
     let status = response.status();
     if path == "/v1/report" && status.is_success() {
         return;
     }
-    let why = if status.is_success() { String::new() } else { String::from_utf8_lossy(response.body()).trim().to_owned() };
+    let why = if status.is_success() {
+        String::new()
+    } else {
+        String::from_utf8_lossy(response.body()).trim().to_owned()
+    };
     let now_ms = u64::try_from(plane.now().as_millisecond()).unwrap_or(0);
     timeline.say(now_ms, "instance", &format!("{instance_id} {path} -> {status} {why}"));
 }

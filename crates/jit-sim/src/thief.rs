@@ -7,7 +7,9 @@ use anyhow::{Context as _, Result, bail};
 use http::Request;
 use jit_github::runners::JitRequest;
 use jit_github::tokens::TokenRequest;
-use jit_github::{Api, AppId, AppKey, Authorization, InstallationId, Labels, Owner, RunnerGroupId, RunnerName, Scope};
+use jit_github::{
+    Api, AppId, AppKey, Authorization, InstallationId, Labels, Owner, RunnerGroupId, RunnerName, Scope,
+};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
@@ -33,13 +35,18 @@ pub async fn steal_one(plane: Plane, world: Shared, labels: &[&str], duration: D
         work_folder: None,
     };
     let scope = Scope::Organisation(Owner::new(ORGANISATION)?);
-    let config = jit_github::runners::parse_jit_config(&ask(api.generate_jit_config(&token, &scope, &wanted))?)?;
-    let post = |path: &str, body: &Value| Request::post(format!("http://github.test{path}")).body(body.to_string().into_bytes());
-    let reply = ask(post("/_agent/connect", &json!({ "encoded_jit_config": config.encoded.expose_secret() }))?)?;
+    let config =
+        jit_github::runners::parse_jit_config(&ask(api.generate_jit_config(&token, &scope, &wanted))?)?;
+    let post = |path: &str, body: &Value| {
+        Request::post(format!("http://github.test{path}")).body(body.to_string().into_bytes())
+    };
+    let reply =
+        ask(post("/_agent/connect", &json!({ "encoded_jit_config": config.encoded.expose_secret() }))?)?;
     let connected: Value = serde_json::from_slice(reply.body())?;
     let session = connected["session"].as_str().context("no session")?.to_owned();
     for _ in 0..600 {
-        let poll = Request::get(format!("http://github.test/_agent/session/{session}/message")).body(Vec::new())?;
+        let poll =
+            Request::get(format!("http://github.test/_agent/session/{session}/message")).body(Vec::new())?;
         if ask(poll)?.status() == 200 {
             let job = format!("/_agent/session/{session}/job");
             ask(post(&job, &json!({ "state": "started" }))?)?;
@@ -48,7 +55,8 @@ pub async fn steal_one(plane: Plane, world: Shared, labels: &[&str], duration: D
                 let nap = left.min(Duration::from_secs(20));
                 tokio::time::sleep(nap).await;
                 left -= nap;
-                ask(Request::get(format!("http://github.test/_agent/session/{session}/message")).body(Vec::new())?)?;
+                ask(Request::get(format!("http://github.test/_agent/session/{session}/message"))
+                    .body(Vec::new())?)?;
             }
             ask(post(&job, &json!({ "state": "finished", "conclusion": "success" }))?)?;
             return Ok(());

@@ -49,12 +49,15 @@ impl Timeline {
 }
 
 /// Events that only say that a function ran.
-const ROUTINE: [&str; 5] = ["drained the jobs queue", "drained the lifecycle queue", "rebalanced", "swept", "jobs of a class wait"];
+const ROUTINE: [&str; 5] =
+    ["drained the jobs queue", "drained the lifecycle queue", "rebalanced", "swept", "jobs of a class wait"];
 
 impl Log for Timeline {
     fn line(&self, component: &str, stream: Stream, line: &str) {
         let Ok(Value::Object(mut event)) = serde_json::from_str::<Value>(line) else {
-            if stream == Stream::Host && let Ok(mut errors) = self.errors.lock() {
+            if stream == Stream::Host
+                && let Ok(mut errors) = self.errors.lock()
+            {
                 errors.push(format!("{component}: {line}"));
             }
             if self.detail == Detail::Everything || stream != Stream::Stdout {
@@ -73,7 +76,9 @@ impl Log for Timeline {
         let fields: Vec<String> = event
             .into_iter()
             .filter(|(_, value)| !value.is_null())
-            .map(|(name, value)| format!("{name}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+            .map(|(name, value)| {
+                format!("{name}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+            })
             .collect();
         let mark = if level.as_ref().and_then(Value::as_str) == Some("info") { "" } else { "! " };
         println!("{} {component:<10} {mark}{text}  {}", self.stamp(time), fields.join(" "));

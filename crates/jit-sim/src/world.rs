@@ -60,12 +60,22 @@ impl World {
         let organisation = github.add_organization(ORGANISATION);
         let repository = github.add_repository(organisation, "app", Visibility::Private);
         let installation = github.install(organisation, RepositorySelection::All);
-        let account = policy.pools.iter().find_map(|p| p.machine.runner_role()).context("no instance profile")?.0;
-        let config =
-            AwsConfig { account: account.to_owned(), seed, catalogue: catalogue(policy), ..AwsConfig::default() };
+        let account =
+            policy.pools.iter().find_map(|p| p.machine.runner_role()).context("no instance profile")?.0;
+        let config = AwsConfig {
+            account: account.to_owned(),
+            seed,
+            catalogue: catalogue(policy),
+            ..AwsConfig::default()
+        };
         let mut aws = Aws::new(config);
         for (name, actions) in PRINCIPALS {
-            aws.add_principal(Principal::new(name, &access_key_id(name), secret_access_key(name).into(), actions));
+            aws.add_principal(Principal::new(
+                name,
+                &access_key_id(name),
+                secret_access_key(name).into(),
+                actions,
+            ));
         }
         Ok(Self { github, aws, fleet: Fleet::new(instances), repository, installation })
     }
@@ -76,7 +86,12 @@ impl World {
     }
 
     /// Answers a request that a component, or an instance's agent, sends to a host.
-    pub fn answer(&mut self, now: Timestamp, host: &str, request: Request<Vec<u8>>) -> Option<Response<Vec<u8>>> {
+    pub fn answer(
+        &mut self,
+        now: Timestamp,
+        host: &str,
+        request: Request<Vec<u8>>,
+    ) -> Option<Response<Vec<u8>>> {
         match host {
             "api.github.com" | "github.test" => Some(self.github.handle(now, request)),
             _ if host.ends_with(".amazonaws.com") => Some(self.aws.handle(now, request)),
@@ -127,7 +142,8 @@ fn catalogue(policy: &Policy) -> Catalogue {
             let region = rule.region.as_str();
             for (subnet, letter) in rule.subnets.iter().zip('a'..='z') {
                 let zone = format!("{region}{letter}");
-                let subnet_of_zone = Subnet { region: region.into(), zone, vpc_id: "vpc-00000001".into(), addresses: 4_000 };
+                let subnet_of_zone =
+                    Subnet { region: region.into(), zone, vpc_id: "vpc-00000001".into(), addresses: 4_000 };
                 catalogue.subnets.insert(subnet.as_str().to_owned(), subnet_of_zone);
             }
             for machine_type in &rule.machine_types {
@@ -148,4 +164,3 @@ fn catalogue(policy: &Policy) -> Catalogue {
     }
     catalogue
 }
-

@@ -152,7 +152,8 @@ pub(super) const INSTANCE_PROFILE: Text<String> = Text {
         let (account, name) = machine.runner_role()?;
         let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
         let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b);
-        (is_account && name.len() <= 128 && name.bytes().all(is_allowed) && t.len() <= 1600).then(|| t.to_owned())
+        (is_account && name.len() <= 128 && name.bytes().all(is_allowed) && t.len() <= 1600)
+            .then(|| t.to_owned())
     },
 };
 

@@ -40,15 +40,21 @@ impl Ask {
         if body.len() > limits::CLAIM_BYTES_MAX {
             return Err(text(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 32 KiB"));
         }
-        let wire: Wire = serde_json::from_slice(body).map_err(|e| bad(&format!("the claim cannot be read: {e}")))?;
+        let wire: Wire =
+            serde_json::from_slice(body).map_err(|e| bad(&format!("the claim cannot be read: {e}")))?;
         if wire.v != 1 {
             return Err(bad("v must be 1"));
         }
-        let cloud = Cloud::parse(&wire.cloud).ok_or_else(|| bad("cloud is not one that this deployment serves"))?;
+        let cloud =
+            Cloud::parse(&wire.cloud).ok_or_else(|| bad("cloud is not one that this deployment serves"))?;
         if !is_instance_id(&wire.instance_id) {
             return Err(bad("instance_id is not an EC2 instance id"));
         }
-        let region = wire.identity.get("region").and_then(Value::as_str).ok_or_else(|| bad("identity.region is missing"))?;
+        let region = wire
+            .identity
+            .get("region")
+            .and_then(Value::as_str)
+            .ok_or_else(|| bad("identity.region is missing"))?;
         Ok(Self {
             token: wire.token,
             cloud,

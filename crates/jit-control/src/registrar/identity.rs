@@ -32,12 +32,14 @@ pub(super) async fn prove<E: Effects>(
         text(StatusCode::FORBIDDEN, "the identity does not match")
     };
     let audience = audience(settings);
-    let signed = SignedIdentity::parse(&ask.identity, &audience, jiff_time(shell.now())).map_err(|e| refuse(&e.to_string()))?;
+    let signed = SignedIdentity::parse(&ask.identity, &audience, jiff_time(shell.now()))
+        .map_err(|e| refuse(&e.to_string()))?;
     let region = Region::new(signed.region().as_str());
     if region != known.key.region {
         return Err(refuse("it was signed for another region than the launch's"));
     }
-    let endpoint = cloud::endpoint(settings.aws_endpoint_url.as_ref(), Service::Sts, &region).map_err(|e| refuse(&e.to_string()))?;
+    let endpoint = cloud::endpoint(settings.aws_endpoint_url.as_ref(), Service::Sts, &region)
+        .map_err(|e| refuse(&e.to_string()))?;
     let request = sts::forward(&signed, &endpoint).map_err(|e| refuse(&e.to_string()))?;
     let response = shell.effects.send(request, limits::CALL_TIMEOUT).await.map_err(|error| {
         shell.failed("sts did not answer", &error);

@@ -2,8 +2,8 @@
 //! anything is what the cloud or GitHub confirms.
 
 use http::StatusCode;
-use jit_domain::decide::registrar as decide;
 use jit_domain::class::Class;
+use jit_domain::decide::registrar as decide;
 use jit_domain::ids::{BatchId, ClassKey, Cloud, InstanceKey, RepositoryName};
 use jit_domain::instance::{Instance, Stage};
 use jit_domain::limits as domain_limits;
@@ -69,7 +69,8 @@ fn parse(body: &[u8]) -> Result<(Wire, Stage), Response> {
     if body.len() > limits::CLAIM_BYTES_MAX {
         return Err(text(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 32 KiB"));
     }
-    let wire: Wire = serde_json::from_slice(body).map_err(|e| bad(&format!("the report cannot be read: {e}")))?;
+    let wire: Wire =
+        serde_json::from_slice(body).map_err(|e| bad(&format!("the report cannot be read: {e}")))?;
     if wire.v != 1 {
         return Err(bad("v must be 1"));
     }
@@ -78,7 +79,12 @@ fn parse(body: &[u8]) -> Result<(Wire, Stage), Response> {
 }
 
 /// Whose report it is. A boot token is good for `booted` only, a report token for its own instance only.
-async fn whose<E: Effects>(shell: &Shell<'_, E>, shown: &Token, wire: &Wire, stage: Stage) -> Result<InstanceKey, Response> {
+async fn whose<E: Effects>(
+    shell: &Shell<'_, E>,
+    shown: &Token,
+    wire: &Wire,
+    stage: Stage,
+) -> Result<InstanceKey, Response> {
     let refuse = |why: &str| Err(text(StatusCode::UNAUTHORIZED, why));
     match shown {
         Token::Report(key) if key.id == wire.instance_id => Ok(key.clone()),
@@ -122,8 +128,12 @@ fn verdict<E: Effects>(shell: &Shell<'_, E>, instance: &Instance, detail: &Value
     let refusal = match (pool, repository) {
         (_, None) => Some("the job's repository is missing"),
         (None, _) => Some("the instance's pool is no longer configured"),
-        (Some(pool), Some(repository)) if !is_served(pool, &repository) => Some("the pool does not serve the repository"),
-        (Some(_), Some(repository)) if repository.owner() != instance.scope.owner() => Some("the repository is of another owner"),
+        (Some(pool), Some(repository)) if !is_served(pool, &repository) => {
+            Some("the pool does not serve the repository")
+        }
+        (Some(_), Some(repository)) if repository.owner() != instance.scope.owner() => {
+            Some("the repository is of another owner")
+        }
         (Some(_), Some(_)) => None,
     };
     match refusal {

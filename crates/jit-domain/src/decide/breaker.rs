@@ -31,7 +31,9 @@ pub enum Gate {
 /// Looks at the breaker of a kind.
 pub fn gate(record: &PoolRecord, kind: &str, now: Timestamp) -> Gate {
     match record.breakers.get(kind) {
-        Some(Breaker { next_at: Some(next_at), stage, .. }) if now < *next_at => Gate::Open { next_at: *next_at, stage: *stage },
+        Some(Breaker { next_at: Some(next_at), stage, .. }) if now < *next_at => {
+            Gate::Open { next_at: *next_at, stage: *stage }
+        }
         Some(Breaker { next_at: Some(_), .. }) => Gate::One,
         Some(Breaker { next_at: None, .. }) | None => Gate::Closed,
     }
@@ -93,7 +95,10 @@ mod tests {
         record = launched_one(&record, "k", next_at);
         assert!(matches!(gate(&record, "k", next_at), Gate::Open { .. }));
         record = failed(&record, "k", &instance, next_at);
-        assert_eq!(gate(&record, "k", next_at), Gate::Open { next_at: next_at + Duration::from_secs(120), stage: None });
+        assert_eq!(
+            gate(&record, "k", next_at),
+            Gate::Open { next_at: next_at + Duration::from_secs(120), stage: None }
+        );
         assert_eq!(gate(&succeeded(&record, "k").unwrap(), "k", next_at), Gate::Closed);
     }
 

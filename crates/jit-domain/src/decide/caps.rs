@@ -16,11 +16,18 @@ use crate::time::Timestamp;
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// How many of `wanted` slots the caps allow a class of that scope now, and what limits them if not all.
-pub fn allowed(pool: &Pool, record: &PoolRecord, scope: &Scope, wanted: u32, now: Timestamp) -> (u32, Option<Reason>) {
+pub fn allowed(
+    pool: &Pool,
+    record: &PoolRecord,
+    scope: &Scope,
+    wanted: u32,
+    now: Timestamp,
+) -> (u32, Option<Reason>) {
     if pool.paused == Paused::Yes {
         return (0, Some(Reason::Paused));
     }
-    let Caps { instances, instances_per_organisation, instances_per_repository, launches_per_hour } = pool.caps;
+    let Caps { instances, instances_per_organisation, instances_per_repository, launches_per_hour } =
+        pool.caps;
     let held = |f: &dyn Fn(&Reservation) -> bool| {
         record.reservations.values().filter(|r| f(r)).map(|r| r.slots).sum::<u32>()
     };
@@ -43,7 +50,14 @@ pub fn allowed(pool: &Pool, record: &PoolRecord, scope: &Scope, wanted: u32, now
 }
 
 /// The pool's record once a batch has its slots.
-pub fn reserve(record: &PoolRecord, class: &ClassKey, scope: &Scope, batch: &BatchId, slots: u32, now: Timestamp) -> PoolRecord {
+pub fn reserve(
+    record: &PoolRecord,
+    class: &ClassKey,
+    scope: &Scope,
+    batch: &BatchId,
+    slots: u32,
+    now: Timestamp,
+) -> PoolRecord {
     let mut after = record.clone();
     let reservation = Reservation { class: class.clone(), scope: scope.clone(), slots, at: now };
     after.reservations.insert(batch.clone(), reservation);
@@ -113,7 +127,8 @@ mod tests {
     #[test]
     fn a_reservation_whose_batch_was_never_born_is_released_after_a_minute() {
         let scope = fixtures::class_identity().scope;
-        let taken = reserve(&PoolRecord::default(), &ClassKey::new("c"), &scope, &BatchId::new("b"), 3, now());
+        let taken =
+            reserve(&PoolRecord::default(), &ClassKey::new("c"), &scope, &BatchId::new("b"), 3, now());
         assert_eq!(release(&taken, &BTreeMap::new(), &[], now() + Duration::from_secs(59)), None);
         let after = release(&taken, &BTreeMap::new(), &[], now() + Duration::from_secs(60)).unwrap();
         assert!(after.reservations.is_empty());

@@ -16,7 +16,12 @@ use crate::time::Timestamp;
 /// `class` is the job's class by the configuration of now; without one, and without a record, the job is none of ours.
 /// An event that is the first we hear of a job makes its record in whatever phase it names, so that a late `queued`
 /// finds its tombstone.
-pub fn advance(known: Option<&Job>, event: &Observation, class: Option<(crate::ids::PoolName, ClassKey)>, now: Timestamp) -> Option<Job> {
+pub fn advance(
+    known: Option<&Job>,
+    event: &Observation,
+    class: Option<(crate::ids::PoolName, ClassKey)>,
+    now: Timestamp,
+) -> Option<Job> {
     let target = match event.action {
         Action::Waiting => JobPhase::Waiting,
         Action::Queued => JobPhase::Queued,
@@ -45,7 +50,13 @@ pub fn advance(known: Option<&Job>, event: &Observation, class: Option<(crate::i
     (after != *before).then_some(after)
 }
 
-fn first_seen(event: &Observation, pool: crate::ids::PoolName, class: ClassKey, phase: JobPhase, now: Timestamp) -> Job {
+fn first_seen(
+    event: &Observation,
+    pool: crate::ids::PoolName,
+    class: ClassKey,
+    phase: JobPhase,
+    now: Timestamp,
+) -> Job {
     Job {
         id: event.job,
         run: event.run,
@@ -113,7 +124,9 @@ pub fn is_failed_launch(instance: &Instance) -> bool {
     had_no_job
         && match reason {
             Reason::RegistrationSpent => !was_up,
-            Reason::NeverClaimed | Reason::MintsExhausted | Reason::GoneFromCloud | Reason::AgentExited => true,
+            Reason::NeverClaimed | Reason::MintsExhausted | Reason::GoneFromCloud | Reason::AgentExited => {
+                true
+            }
             _ => false,
         }
 }

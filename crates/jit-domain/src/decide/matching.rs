@@ -73,7 +73,8 @@ pub fn cover(demand: &[Demand], supply: &[Supply]) -> Cover {
         .collect();
     let mut order: Vec<usize> = (0..demand.len()).collect();
     order.sort_by_key(|&d| (std::cmp::Reverse(demand[d].labels.len()), demand[d].oldest, d));
-    let mut flow = Flow { reach, flow: vec![vec![0; supply.len()]; demand.len()], used: vec![0; supply.len()] };
+    let mut flow =
+        Flow { reach, flow: vec![vec![0; supply.len()]; demand.len()], used: vec![0; supply.len()] };
     let mut covered = vec![0; demand.len()];
     for d in order {
         while covered[d] < demand[d].count {
@@ -180,7 +181,13 @@ mod tests {
     }
 
     fn supply(mask: u8, scope: Scope, count: u32) -> Supply {
-        Supply { installation: InstallationId(1), scope, repositories: BTreeSet::new(), labels: labels(mask), count }
+        Supply {
+            installation: InstallationId(1),
+            scope,
+            repositories: BTreeSet::new(),
+            labels: labels(mask),
+            count,
+        }
     }
 
     /// Largest number of jobs that can be covered, by trying everything.

@@ -71,7 +71,13 @@ pub enum Step {
 }
 
 /// Weighs the evidence about one open instance.
-pub fn evidence(observed: &Observed<'_>, balance: &Balance<'_>, instance: &Instance, cloud: CloudView, runner: RunnerView) -> Step {
+pub fn evidence(
+    observed: &Observed<'_>,
+    balance: &Balance<'_>,
+    instance: &Instance,
+    cloud: CloudView,
+    runner: RunnerView,
+) -> Step {
     let now = observed.now;
     if let Some(ended) = ended(instance, cloud, now) {
         return Step::Write(ended);
@@ -79,14 +85,18 @@ pub fn evidence(observed: &Observed<'_>, balance: &Balance<'_>, instance: &Insta
     match instance.phase {
         InstancePhase::Retired { .. } => Step::Leave,
         InstancePhase::Launched => match observed.evidence(instance) {
-            Evidence::Overdue if instance.waiting_since.is_some() => retire(instance, Reason::WaitedTooLong, now),
+            Evidence::Overdue if instance.waiting_since.is_some() => {
+                retire(instance, Reason::WaitedTooLong, now)
+            }
             Evidence::Overdue => retire(instance, Reason::NeverClaimed, now),
             Evidence::Free | Evidence::Covering | Evidence::Nothing => Step::Leave,
         },
         InstancePhase::Minting => minting(instance, runner, now),
         InstancePhase::Claimed => claimed(balance, instance, runner, now),
         InstancePhase::Busy => match runner {
-            RunnerView::NotListed if instance.job.is_none() => retire(instance, Reason::RegistrationSpent, now),
+            RunnerView::NotListed if instance.job.is_none() => {
+                retire(instance, Reason::RegistrationSpent, now)
+            }
             RunnerView::NotListed | RunnerView::Listed { .. } | RunnerView::Unknown => Step::Leave,
         },
     }
@@ -133,12 +143,18 @@ fn claimed(balance: &Balance<'_>, instance: &Instance, runner: RunnerView, now: 
         RunnerView::Unknown => Step::Leave,
         RunnerView::Listed { activity: Activity::Busy, .. } => busy(instance, now),
         RunnerView::NotListed if is_listing_late => Step::Leave,
-        RunnerView::NotListed if instance.stage >= Some(Stage::Exited) => retire(instance, Reason::AgentExited, now),
+        RunnerView::NotListed if instance.stage >= Some(Stage::Exited) => {
+            retire(instance, Reason::AgentExited, now)
+        }
         RunnerView::NotListed => retire(instance, Reason::RegistrationSpent, now),
-        RunnerView::Listed { activity: Activity::Offline, runner } if now.since(since) >= limits::OFFLINE_MAX => {
+        RunnerView::Listed { activity: Activity::Offline, runner }
+            if now.since(since) >= limits::OFFLINE_MAX =>
+        {
             Step::Deregister { runner, then: instance.clone().retired(now, Reason::NeverClaimed) }
         }
-        RunnerView::Listed { activity: Activity::Idle | Activity::Offline, runner } => idle(balance, instance, runner, now),
+        RunnerView::Listed { activity: Activity::Idle | Activity::Offline, runner } => {
+            idle(balance, instance, runner, now)
+        }
     }
 }
 
@@ -177,7 +193,10 @@ pub fn runs_to_ask(observed: &Observed<'_>) -> Vec<Asked> {
         let last = job.asked_at.map_or(job.moved_at, |at| at.max(job.moved_at));
         let quiet = now.since(last);
         let in_doubt = match job.phase {
-            JobPhase::InProgress => is_runner_lost(&observed.policy.runner_prefix, job, &live) || quiet >= limits::RUNNING_ASK_AFTER,
+            JobPhase::InProgress => {
+                is_runner_lost(&observed.policy.runner_prefix, job, &live)
+                    || quiet >= limits::RUNNING_ASK_AFTER
+            }
             JobPhase::Queued | JobPhase::Waiting | JobPhase::Held => {
                 unknown.iter().any(|i| may_run(i, job)) || quiet >= limits::JOB_ASK_AFTER
             }

@@ -59,11 +59,11 @@ pub fn claim(observed: &Observed<'_>, instance: &Instance, prefix: &str) -> Clai
     match &instance.phase {
         InstancePhase::Retired { reason, .. } => Claim::Gone(reason.clone()),
         InstancePhase::Busy => Claim::Connected,
-        InstancePhase::Claimed => instance.mint().map_or(Claim::Gone(Reason::RegistrationSpent), |m| Claim::Look(m.clone())),
+        InstancePhase::Claimed => {
+            instance.mint().map_or(Claim::Gone(Reason::RegistrationSpent), |m| Claim::Look(m.clone()))
+        }
         InstancePhase::Minting => match instance.mint() {
-            Some(mint) if now.since(mint.at) < limits::MINTING_MAX => {
-                Claim::Later { retry_after_s: 5 }
-            }
+            Some(mint) if now.since(mint.at) < limits::MINTING_MAX => Claim::Later { retry_after_s: 5 },
             Some(mint) => Claim::Resolve { lost: mint.clone(), next: next_mint(instance, prefix, now) },
             None => Claim::Gone(Reason::RegistrationSpent),
         },
@@ -106,7 +106,8 @@ pub fn next_mint(instance: &Instance, prefix: &str, now: Timestamp) -> Option<Mi
 fn uncovered_jobs(observed: &Observed<'_>, instance: &Instance) -> Vec<JobId> {
     let Some(class) = observed.classes.get(&instance.class) else { return Vec::new() };
     let holders = holders(observed);
-    let is_permitted = |job: &Job| job.permit.as_ref().is_some_and(|h| *h != instance.key && holders.contains(h));
+    let is_permitted =
+        |job: &Job| job.permit.as_ref().is_some_and(|h| *h != instance.key && holders.contains(h));
     let mut groups: BTreeMap<_, Vec<&Job>> = BTreeMap::new();
     for (_, job) in observed.jobs.iter().filter(|(_, job)| job.is_demand() && !is_permitted(job)) {
         groups.entry((job.installation, job.repository.clone(), job.labels.clone())).or_default().push(job);
@@ -134,7 +135,8 @@ fn uncovered_jobs(observed: &Observed<'_>, instance: &Instance) -> Vec<JobId> {
     open.into_iter()
         .flat_map(|((jobs, _), covered)| {
             let mut free: Vec<JobId> = jobs.iter().skip(*covered as usize).map(|j| j.id).collect();
-            let turn = instance.key.id.bytes().fold(0_usize, |sum, b| sum.wrapping_mul(31).wrapping_add(b.into()));
+            let turn =
+                instance.key.id.bytes().fold(0_usize, |sum, b| sum.wrapping_mul(31).wrapping_add(b.into()));
             let by = turn % free.len().max(1);
             free.rotate_left(by);
             free
@@ -155,14 +157,23 @@ fn demand_of(jobs: &[&Job]) -> Option<Demand> {
 
 /// Instances whose permits are valid: they have no job yet and are not retired.
 fn holders<'a>(observed: &Observed<'a>) -> BTreeSet<&'a InstanceKey> {
-    observed.instances.iter().filter(|i| i.is_open() && i.phase.rank() < InstancePhase::Busy.rank()).map(|i| &i.key).collect()
+    observed
+        .instances
+        .iter()
+        .filter(|i| i.is_open() && i.phase.rank() < InstancePhase::Busy.rank())
+        .map(|i| &i.key)
+        .collect()
 }
 
 /// Registered runners that are idle, and whose own permit is on a job that is no longer queued: each will take a job of another.
 /// And runners that are busy with a job we don't know: it is one of those that we still take for queued.
 fn runners_without_permit(observed: &Observed<'_>, except: &Instance) -> Vec<Supply> {
-    let permits: BTreeSet<&InstanceKey> =
-        observed.jobs.iter().filter(|(_, job)| job.is_demand()).filter_map(|(_, job)| job.permit.as_ref()).collect();
+    let permits: BTreeSet<&InstanceKey> = observed
+        .jobs
+        .iter()
+        .filter(|(_, job)| job.is_demand())
+        .filter_map(|(_, job)| job.permit.as_ref())
+        .collect();
     let mut idle = Vec::new();
     for instance in observed.instances {
         let is_idle = matches!(instance.phase, InstancePhase::Minting | InstancePhase::Claimed)
@@ -190,7 +201,10 @@ fn is_within_slack(observed: &Observed<'_>, instance: &Instance) -> bool {
     let Some(class) = observed.classes.get(&instance.class) else { return false };
     let doubtful: u32 = class.batches.iter().map(crate::class::Batch::doubtful_slots).sum();
     let waiting = observed.instances.iter().filter(|i| {
-        i.class == instance.class && i.key != instance.key && i.waiting_since.is_some() && i.phase == InstancePhase::Launched
+        i.class == instance.class
+            && i.key != instance.key
+            && i.waiting_since.is_some()
+            && i.phase == InstancePhase::Launched
     });
     u32::try_from(waiting.count()).unwrap_or(u32::MAX) < doubtful
 }
@@ -238,7 +252,9 @@ pub enum AfterLook {
 
 /// Decides on a second claim, once GitHub was asked.
 pub fn after_look(instance: &Instance, seen: Registration, prefix: &str, now: Timestamp) -> AfterLook {
-    let was_used = instance.stage.is_some_and(|s| s > Stage::AgentStarted) || instance.busy_since.is_some() || instance.job.is_some();
+    let was_used = instance.stage.is_some_and(|s| s > Stage::AgentStarted)
+        || instance.busy_since.is_some()
+        || instance.job.is_some();
     match seen {
         Registration::NotListed => AfterLook::Spent,
         Registration::Listed { contact: Contact::Connected, .. } => AfterLook::Connected,
@@ -261,5 +277,6 @@ pub fn report(instance: &Instance, stage: Stage, now: Timestamp) -> Option<Insta
     if stage == Stage::Booted {
         after.booted_at.get_or_insert(now);
     }
-    (after.stage != instance.stage || after.booted_at != instance.booted_at || instance.reports == 0).then_some(after)
+    (after.stage != instance.stage || after.booted_at != instance.booted_at || instance.reports == 0)
+        .then_some(after)
 }

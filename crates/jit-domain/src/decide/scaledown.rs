@@ -50,7 +50,12 @@ pub struct Sweep {
 
 /// Decides a sweep over one region. `listed` is a whole listing; `records` are all records of that region, also closed ones
 /// by key where they are still kept.
-pub fn sweep(policy: &Policy, records: &BTreeMap<InstanceKey, Instance>, listed: &[Listed], now: Timestamp) -> Sweep {
+pub fn sweep(
+    policy: &Policy,
+    records: &BTreeMap<InstanceKey, Instance>,
+    listed: &[Listed],
+    now: Timestamp,
+) -> Sweep {
     let mut sweep = Sweep::default();
     let mut unaccounted = 0;
     for seen in listed {
@@ -107,7 +112,11 @@ pub struct Registered {
 
 /// The ghosts among a scope's registrations. `live` says whether an instance id is live in the cloud or open in the ledger;
 /// none when the cloud could not be asked: then there are no ghosts.
-pub fn ghosts(prefix: &str, registered: &[Registered], live: impl Fn(&str) -> Option<Liveness>) -> Vec<RunnerId> {
+pub fn ghosts(
+    prefix: &str,
+    registered: &[Registered],
+    live: impl Fn(&str) -> Option<Liveness>,
+) -> Vec<RunnerId> {
     let is_ghost = |r: &&Registered| {
         r.activity == super::rebalancer::Activity::Offline
             && instance_id_of(prefix, r.name.as_str())

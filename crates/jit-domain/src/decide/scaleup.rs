@@ -59,7 +59,8 @@ pub fn plan(observed: &Observed<'_>, balance: &Balance<'_>, health: &Health, sta
         let entry = identities.entry(key.clone()).or_insert_with(|| (None, (*identity).clone()));
         entry.0 = Some(entry.0.map_or(demand.oldest, |o| o.min(demand.oldest)));
     }
-    let mut order: Vec<_> = identities.into_iter().map(|(key, (oldest, id))| (oldest.is_none(), oldest, key, id)).collect();
+    let mut order: Vec<_> =
+        identities.into_iter().map(|(key, (oldest, id))| (oldest.is_none(), oldest, key, id)).collect();
     order.sort();
     let mut pools = observed.pools.clone();
     let mut steps = Vec::new();
@@ -80,11 +81,14 @@ pub fn plan(observed: &Observed<'_>, balance: &Balance<'_>, health: &Health, sta
         };
         work.advance(gaps.get(&key).copied().unwrap_or(0));
         let Work { class, record, sends, .. } = work;
-        let pool = (pools.get(&pool_name) != Some(&record) && record != PoolRecord::default()).then_some(record);
+        let pool =
+            (pools.get(&pool_name) != Some(&record) && record != PoolRecord::default()).then_some(record);
         if let Some(record) = &pool {
             pools.insert(pool_name, record.clone());
         }
-        if before.as_ref() != Some(&class) && (before.is_some() || class.generation > 0 || class.wait.is_some()) {
+        if before.as_ref() != Some(&class)
+            && (before.is_some() || class.generation > 0 || class.wait.is_some())
+        {
             steps.push(Step { key, class, pool, sends });
         }
     }
@@ -177,7 +181,9 @@ impl Work<'_> {
             Reason::Throttled { code }
         } else if now.since(batch.born_at) >= limits::BATCH_OPEN_MAX {
             Reason::BatchTooOld
-        } else if let Some((offering, most)) = self.next_offering(&batch.template.offerings, &batch.template.agent_version, &batch.tries) {
+        } else if let Some((offering, most)) =
+            self.next_offering(&batch.template.offerings, &batch.template.agent_version, &batch.tries)
+        {
             return self.new_try(batch, offering, need.min(most));
         } else {
             Reason::OfferingsExhausted
@@ -220,7 +226,8 @@ impl Work<'_> {
     /// its instances have records, the others after a day, and the oldest first beyond a fixed number.
     fn forget_closed(&mut self) {
         let now = self.now();
-        let recorded = |b: &Batch| b.instances.iter().all(|k| self.observed.instances.iter().any(|i| i.key == *k));
+        let recorded =
+            |b: &Batch| b.instances.iter().all(|k| self.observed.instances.iter().any(|i| i.key == *k));
         let is_kept = |b: &Batch| match &b.closed {
             None => true,
             Some(closed) if closed.reason == Reason::Filled => {
@@ -242,7 +249,12 @@ impl Work<'_> {
 
     /// The next place that is healthy, whose breaker allows a launch, and that this batch has not tried; with the most
     /// instances it may be asked for.
-    fn next_offering(&self, offerings: &[Offering], agent_version: &str, tries: &[Try]) -> Option<(u32, u32)> {
+    fn next_offering(
+        &self,
+        offerings: &[Offering],
+        agent_version: &str,
+        tries: &[Try],
+    ) -> Option<(u32, u32)> {
         offerings.iter().zip(0..).find_map(|(offering, n)| {
             if tries.iter().any(|t| t.offering == n) || !is_healthy(self.health, offering, self.now()) {
                 return None;
@@ -326,7 +338,9 @@ impl Work<'_> {
 
     /// After lapsed slots the class waits, unless a place that was unhealthy then has become healthy since.
     fn waits_after_lapse(&self, offerings: &[Offering]) -> Result<(), Reason> {
-        let Some(until) = self.class.next_launch_at.filter(|until| self.now() < *until) else { return Ok(()) };
+        let Some(until) = self.class.next_launch_at.filter(|until| self.now() < *until) else {
+            return Ok(());
+        };
         let lapsed_at = self.class.batches.iter().filter_map(|b| b.closed.as_ref()).map(|c| c.at).max();
         let recovered = offerings.iter().any(|o| {
             let place = self.health.get(&(o.cloud, o.region.clone())).and_then(|h| h.unhealthy.get(&o.key()));
@@ -350,7 +364,10 @@ impl Work<'_> {
             return Reason::PoolFailing { stage };
         }
         let until = offerings.iter().filter_map(|o| {
-            self.health.get(&(o.cloud, o.region.clone())).and_then(|h| h.unhealthy.get(&o.key())).map(|u| u.until)
+            self.health
+                .get(&(o.cloud, o.region.clone()))
+                .and_then(|h| h.unhealthy.get(&o.key()))
+                .map(|u| u.until)
         });
         Reason::WaitsAfterLapse { until: until.min().unwrap_or(self.now()) }
     }
@@ -396,6 +413,7 @@ fn last_throttle(batch: &Batch) -> Option<String> {
 }
 
 fn is_healthy(health: &Health, offering: &Offering, now: Timestamp) -> bool {
-    let place = health.get(&(offering.cloud, offering.region.clone())).and_then(|h| h.unhealthy.get(&offering.key()));
+    let place =
+        health.get(&(offering.cloud, offering.region.clone())).and_then(|h| h.unhealthy.get(&offering.key()));
     place.is_none_or(|p| p.until <= now)
 }

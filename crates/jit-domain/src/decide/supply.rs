@@ -31,13 +31,22 @@ pub enum Evidence {
 }
 
 /// Weighs one instance.
-pub fn evidence(instance: &Instance, pool: Option<&Pool>, record: Option<&PoolRecord>, now: Timestamp) -> Evidence {
+pub fn evidence(
+    instance: &Instance,
+    pool: Option<&Pool>,
+    record: Option<&PoolRecord>,
+    now: Timestamp,
+) -> Evidence {
     match &instance.phase {
         InstancePhase::Retired { .. } => Evidence::Nothing,
         InstancePhase::Busy if instance.job.is_some() => Evidence::Nothing,
         InstancePhase::Busy => {
             let since = instance.busy_since.unwrap_or(instance.launched_at);
-            if now.since(since) < limits::BUSY_UNKNOWN_COVERS { Evidence::Covering } else { Evidence::Nothing }
+            if now.since(since) < limits::BUSY_UNKNOWN_COVERS {
+                Evidence::Covering
+            } else {
+                Evidence::Nothing
+            }
         }
         InstancePhase::Minting | InstancePhase::Claimed => Evidence::Free,
         InstancePhase::Launched => {
@@ -197,7 +206,11 @@ impl<'a> Observed<'a> {
         Supply {
             installation: identity.installation,
             scope: identity.scope.clone(),
-            repositories: self.policy.pool(&identity.pool).map(|p| p.repositories.clone()).unwrap_or_default(),
+            repositories: self
+                .policy
+                .pool(&identity.pool)
+                .map(|p| p.repositories.clone())
+                .unwrap_or_default(),
             labels: identity.labels.clone(),
             count,
         }

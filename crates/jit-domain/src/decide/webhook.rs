@@ -35,7 +35,8 @@ pub fn accept(policy: &Policy, event: Observation, now: Timestamp) -> Accept {
     if !is_served(policy, event.installation, &event.repository) {
         return Accept::NotServed;
     }
-    let identity = identify(policy, event.installation, &event.repository, event.organisation.as_ref(), &event.labels);
+    let identity =
+        identify(policy, event.installation, &event.repository, event.organisation.as_ref(), &event.labels);
     let runner_is_ours = (event.runner.as_ref())
         .is_some_and(|r| instance_id_of(&policy.runner_prefix, r.name.as_str()).is_some());
     match (identity, is_start) {
@@ -88,7 +89,14 @@ fn identify_in(
         PoolScope::Repository => Scope::Repository(repository.clone()),
     };
     let labels = labels.clone();
-    Some(ClassIdentity { installation, scope, runner_group: pool.runner_group, pool: pool.name.clone(), machine, labels })
+    Some(ClassIdentity {
+        installation,
+        scope,
+        runner_group: pool.runner_group,
+        pool: pool.name.clone(),
+        machine,
+        labels,
+    })
 }
 
 /// Whether the labels fit the pool: each is one of the pool's, but for at most one that names a machine type it lists.

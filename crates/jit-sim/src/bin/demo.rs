@@ -62,7 +62,10 @@ async fn run(arguments: &Arguments) -> Result<()> {
         seed: arguments.seed,
         ..InstanceSettings::default()
     };
-    println!("demo: the components of {}, in a world without accounts; times are virtual", arguments.manifest.display());
+    println!(
+        "demo: the components of {}, in a world without accounts; times are virtual",
+        arguments.manifest.display()
+    );
     let world = Shared::new(World::new(&policy, instances, arguments.seed, start)?);
     let plane = Plane::load(&arguments.manifest, &world, timeline.clone(), arguments.seed, start)?;
     set_the_scene(&world, &timeline, plane.now())?;
@@ -96,7 +99,10 @@ fn set_the_scene(world: &Shared, timeline: &Timeline, now: Timestamp) -> Result<
     });
     let job = JobSpec::new("test", &LABELS).matrix(JOBS, None).lasting(60, Conclusion::Success);
     let repository = world.repository;
-    world.github.start_run(now, repository, WorkflowSpec::new("CI", vec![job])).map_err(|e| anyhow::anyhow!("{e:?}"))?;
+    world
+        .github
+        .start_run(now, repository, WorkflowSpec::new("CI", vec![job]))
+        .map_err(|e| anyhow::anyhow!("{e:?}"))?;
     say(&format!("a workflow run with a matrix of {JOBS} jobs begins; instances ask {PUBLIC_URL} for work"));
     Ok(())
 }
@@ -106,7 +112,9 @@ async fn wait_for_the_end(plane: &Plane, world: &Shared) -> Result<()> {
         tokio::time::sleep(Duration::from_secs(5)).await;
         let is_quiet = {
             let world = world.lock();
-            completed(&world) == JOBS as usize && world.instances_live() == 0 && world.github.runners_live() == 0
+            completed(&world) == JOBS as usize
+                && world.instances_live() == 0
+                && world.github.runners_live() == 0
         };
         if is_quiet && Books::read(plane.store.snapshot("default")).await?.open() == 0 {
             plane.host.idle().await;

@@ -8,7 +8,12 @@ use crate::stage::scene;
 fn lost_deliveries_of_start_and_end_are_found_out() {
     scene(async |stage| {
         for action in ["in_progress", "completed"] {
-            let rule = DeliveryRule { action: Some(action.into()), job: None, times: 1, fate: DeliveryFate::Vanishes };
+            let rule = DeliveryRule {
+                action: Some(action.into()),
+                job: None,
+                times: 1,
+                fate: DeliveryFate::Vanishes,
+            };
             stage.world.lock().github.add_delivery_rule(rule);
         }
         stage.play();

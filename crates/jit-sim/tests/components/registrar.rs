@@ -29,7 +29,12 @@ fn a_right_token_without_the_instance_s_identity_gets_nothing() {
             let world = stage.world.lock();
             let instance = world.aws.instances().next().unwrap();
             let text = String::from_utf8_lossy(instance.user_data()).into_owned();
-            let token = text.lines().find_map(|l| l.strip_prefix("JIT_BOOT_TOKEN='")).unwrap().trim_end_matches('\'').to_owned();
+            let token = text
+                .lines()
+                .find_map(|l| l.strip_prefix("JIT_BOOT_TOKEN='"))
+                .unwrap()
+                .trim_end_matches('\'')
+                .to_owned();
             (instance.id.clone(), token)
         };
         let claim = json!({ "v": 1, "token": token, "cloud": "aws", "instance_id": id,

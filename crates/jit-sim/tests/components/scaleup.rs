@@ -12,8 +12,15 @@ fn the_cron_route_takes_its_token_as_bearer_or_parameter_and_no_other() {
         assert_eq!(stage.send("DELETE", "/cron/scaleup", &[], b"").await.status(), 405);
         assert_eq!(stage.send("GET", &format!("/cron/scaleup?t={TOKEN}"), &[], b"").await.status(), 200);
         let bearer = format!("Bearer {TOKEN}");
-        assert_eq!(stage.send("POST", "/cron/scaleup", &[("authorization", &bearer)], b"").await.status(), 200);
-        assert_eq!(stage.send("POST", "/nudge", &[], b"").await.status(), 404, "the nudge is not for the outside");
+        assert_eq!(
+            stage.send("POST", "/cron/scaleup", &[("authorization", &bearer)], b"").await.status(),
+            200
+        );
+        assert_eq!(
+            stage.send("POST", "/nudge", &[], b"").await.status(),
+            404,
+            "the nudge is not for the outside"
+        );
     });
 }
 

@@ -28,7 +28,8 @@ pub(crate) struct Stage {
 
 /// Plays a scene in virtual time.
 pub(crate) fn scene<F: Future<Output = ()>>(scene: impl FnOnce(Stage) -> F) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async { scene(Stage::new()).await });
 }
 
@@ -67,7 +68,13 @@ impl Stage {
     }
 
     /// Sends a request with a body to a public route.
-    pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Response<Vec<u8>> {
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Response<Vec<u8>> {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -78,7 +85,11 @@ impl Stage {
     /// Sends a delivery as GitHub signs it.
     pub(crate) async fn deliver(&self, event: &str, body: &[u8]) -> Response<Vec<u8>> {
         let signature = jit_github::webhook::signature::sign(body, &SecretString::from(WEBHOOK_SECRET));
-        let headers = [("x-github-event", event), ("x-hub-signature-256", signature.as_str()), ("x-github-delivery", "guid")];
+        let headers = [
+            ("x-github-event", event),
+            ("x-hub-signature-256", signature.as_str()),
+            ("x-github-delivery", "guid"),
+        ];
         self.send("POST", "/webhook", &headers, body).await
     }
 
@@ -105,7 +116,12 @@ impl Stage {
 
     /// Jobs that GitHub counts as done.
     pub(crate) fn completed(&self) -> usize {
-        self.world.lock().github.jobs().filter(|j| matches!(j.phase, Phase::Completed(Conclusion::Success))).count()
+        self.world
+            .lock()
+            .github
+            .jobs()
+            .filter(|j| matches!(j.phase, Phase::Completed(Conclusion::Success)))
+            .count()
     }
 
     /// Instances ever launched.

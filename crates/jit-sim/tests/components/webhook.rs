@@ -15,7 +15,10 @@ fn every_fault_of_a_caller_has_its_own_answer() {
         assert_eq!(stage.deliver("push", b"not even JSON").await.status(), 200);
         let wrong = stage.deliver("workflow_job", br#"{"action":"queued"}"#).await;
         assert_eq!(wrong.status(), 400);
-        assert!(String::from_utf8_lossy(wrong.body()).contains("workflow_job"), "the answer says what is wrong");
+        assert!(
+            String::from_utf8_lossy(wrong.body()).contains("workflow_job"),
+            "the answer says what is wrong"
+        );
         assert_eq!(stage.keys("q/"), 0, "nothing of this was enqueued");
     });
 }

@@ -88,7 +88,8 @@ fn a_table_that_is_required_is_missed_at_the_table_above() {
     let without_caps = with("[pool.caps]\ninstances = 10\n", "").replace("[[pool]]", "[[pool]] # here");
     one_fault(&without_caps, "pool[0].caps.instances", "is missing");
     let without_machine =
-        with("[pool.machine]\ninstance_profile = \"arn:aws:iam::123456789012:instance-profile/runner\"", "").replace("[[pool]]", "[[pool]] # here");
+        with("[pool.machine]\ninstance_profile = \"arn:aws:iam::123456789012:instance-profile/runner\"", "")
+            .replace("[[pool]]", "[[pool]] # here");
     one_fault(&without_machine, "pool[0].machine.instance_profile", "prove its identity");
     let found = faults("[deployment]\nname = \"test\"\n[agent]\nversion = \"2.336.0\"\n");
     assert_eq!(found.len(), 1, "{found:?}");
@@ -296,7 +297,10 @@ fn the_places_of_one_launch_are_bounded() {
 #[test]
 fn an_instance_on_aws_proves_its_identity_and_has_a_whole_disk_rule() {
     one_fault(
-        &with("[pool.machine]\ninstance_profile = \"arn:aws:iam::123456789012:instance-profile/runner\"", "[pool.machine] # here"),
+        &with(
+            "[pool.machine]\ninstance_profile = \"arn:aws:iam::123456789012:instance-profile/runner\"",
+            "[pool.machine] # here",
+        ),
         "pool[0].machine.instance_profile",
         "no instance can prove its identity",
     );

@@ -30,8 +30,11 @@ const OUTCOMES: usize = 10;
 /// What the store should hold.
 #[derive(Default)]
 pub(super) struct Model {
-    records: BTreeMap<Key, (u64, Option<(Vec<u8>, Index)>)>,
+    /// The last version of each record that there ever was, and what it holds unless it is deleted.
+    records: BTreeMap<Key, (u64, Option<Content>)>,
 }
+
+type Content = (Vec<u8>, Index);
 
 impl Model {
     fn commit(&mut self, key: &Key, expected: u64, change: &Change) -> (Committed, Outcome) {
@@ -67,7 +70,7 @@ impl Model {
     }
 
     fn open(&self, kind: Kind) -> BTreeMap<Key, Record> {
-        let is_open = |content: &Option<(Vec<u8>, Index)>| matches!(content, Some((_, Index::Open)));
+        let is_open = |content: &Option<Content>| matches!(content, Some((_, Index::Open)));
         let open = self.records.iter().filter(|(key, (_, content))| key.kind == kind && is_open(content));
         open.filter_map(|(key, _)| Some((key.clone(), self.read(key)?))).collect()
     }
