@@ -1,4 +1,5 @@
 //! A world with the components in it, for one test.
+#![expect(clippy::unwrap_used, reason = "a test fails where something is missing")]
 
 use std::path::PathBuf;
 use std::sync::Arc;
