@@ -150,7 +150,7 @@ pub async fn reply(out: ResponseOutparam, reply: Response) {
     let (parts, body) = reply.into_parts();
     let headers = Fields::new();
     for (name, value) in &parts.headers {
-        let _ = headers.append(&name.as_str().to_owned(), &value.as_bytes().to_vec());
+        let _ = headers.append(name.as_str(), value.as_bytes());
     }
     let outgoing = OutgoingResponse::new(headers);
     let _ = outgoing.set_status_code(parts.status.as_u16());
