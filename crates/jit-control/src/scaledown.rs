@@ -71,7 +71,7 @@ async fn sweep<E: Effects>(shell: &Shell<'_, E>, settings: &KeeperSettings) -> R
         summary.deregistered = end_ghosts(shell, settings, &world, live).await;
     }
     lifecycle::release_caps(shell, &mut world).await?;
-    summary.tidied = shell.ledger.tidy(shell.now()).await?;
+    summary.tidied = shell.ledger.tidy(shell.deadline()).await?;
     Ok(summary)
 }
 

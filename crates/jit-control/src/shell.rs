@@ -88,6 +88,11 @@ impl<'e, E: Effects> Shell<'e, E> {
         self.now().since(self.started_at)
     }
 
+    /// When the invocation has to be over.
+    pub fn deadline(&self) -> Timestamp {
+        self.started_at + limits::HANDLER_DEADLINE
+    }
+
     /// Whether effects may still be started.
     pub fn has_time(&self) -> bool {
         self.elapsed() < limits::HANDLER_DEADLINE
