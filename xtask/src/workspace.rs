@@ -1,6 +1,7 @@
 //! Where the workspace is, which packages it has and what they depend on, as cargo itself says.
 //! Not here: what may depend on what; that is `tidy/arrows.rs`.
 
+use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -57,7 +58,9 @@ pub(crate) enum Kind {
 impl Workspace {
     /// Asks cargo about the workspace around this program.
     pub(crate) fn find() -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent folder")?;
+        // Asked when it runs: a target folder that several clones share may hold a program that another clone built.
+        let xtask = env::var_os("CARGO_MANIFEST_DIR").context("start it by `cargo xtask`")?;
+        let root = Path::new(&xtask).parent().context("xtask has no parent folder")?;
         let mut cargo = command::cargo(root);
         cargo.args(["metadata", "--no-deps", "--format-version", "1"]);
         Self::read(&command::output(&mut cargo)?).context("cannot read what cargo says of the workspace")

@@ -116,8 +116,7 @@ impl<'s, 'e, E: Effects> Clouds<'s, 'e, E> {
 
     fn launch_request(&self, launch: &Launch<'_>) -> Result<(Request, Offering), String> {
         let Launch { class, batch, attempt, user_data, claim_keys } = *launch;
-        let place = usize::try_from(attempt.offering).ok().and_then(|n| batch.template.offerings.get(n));
-        let place = place.ok_or("the try names no offering of its batch")?.clone();
+        let place = batch.place(attempt).ok_or("the try names no offering of its batch")?.clone();
         let claim_key = claim_keys.get(&batch.template.claim_key).ok_or(
             "the batch's claim key is no longer configured; keep the previous key until its batches have ended",
         )?;

@@ -80,46 +80,42 @@ pub async fn nudge<E: Effects>(invocation: Invocation<'_, E>, queue: QueueName) 
 
 /// scaleup.
 pub async fn scaleup<E: Effects>(invocation: Invocation<'_, E>, trigger: Trigger<'_>) -> Response {
-    let read = || ScaleupSettings::read(invocation.variable);
-    let (shell, settings) =
-        match begin(invocation, Component::Scaleup, trigger, read, |s| &s.cron_tokens).await {
-            Ok(begun) => begun,
-            Err(reply) => return reply,
-        };
-    answer(&shell, scaleup::run(&shell, &settings).await.map(|_| ()))
+    let read = |get: &dyn Fn(&str) -> Option<String>| ScaleupSettings::read(get);
+    let begun = begin(invocation, Component::Scaleup, trigger, read, |s| &s.cron_tokens).await;
+    match begun {
+        Ok((shell, settings)) => answer(&shell, scaleup::run(&shell, &settings).await),
+        Err(reply) => reply,
+    }
 }
 
 /// lifecycle.
 pub async fn lifecycle<E: Effects>(invocation: Invocation<'_, E>, trigger: Trigger<'_>) -> Response {
-    let read = || KeeperSettings::read(Keeper::Lifecycle, invocation.variable);
-    let (shell, settings) =
-        match begin(invocation, Component::Lifecycle, trigger, read, |s| &s.cron_tokens).await {
-            Ok(begun) => begun,
-            Err(reply) => return reply,
-        };
-    answer(&shell, lifecycle::run(&shell, &settings).await.map(|_| ()))
+    let read = |get: &dyn Fn(&str) -> Option<String>| KeeperSettings::read(Keeper::Lifecycle, get);
+    let begun = begin(invocation, Component::Lifecycle, trigger, read, |s| &s.cron_tokens).await;
+    match begun {
+        Ok((shell, settings)) => answer(&shell, lifecycle::run(&shell, &settings).await),
+        Err(reply) => reply,
+    }
 }
 
 /// rebalancer.
 pub async fn rebalancer<E: Effects>(invocation: Invocation<'_, E>, trigger: Trigger<'_>) -> Response {
-    let read = || KeeperSettings::read(Keeper::Rebalancer, invocation.variable);
-    let (shell, settings) =
-        match begin(invocation, Component::Rebalancer, trigger, read, |s| &s.cron_tokens).await {
-            Ok(begun) => begun,
-            Err(reply) => return reply,
-        };
-    answer(&shell, rebalancer::run(&shell, &settings).await.map(|_| ()))
+    let read = |get: &dyn Fn(&str) -> Option<String>| KeeperSettings::read(Keeper::Rebalancer, get);
+    let begun = begin(invocation, Component::Rebalancer, trigger, read, |s| &s.cron_tokens).await;
+    match begun {
+        Ok((shell, settings)) => answer(&shell, rebalancer::run(&shell, &settings).await),
+        Err(reply) => reply,
+    }
 }
 
 /// scaledown.
 pub async fn scaledown<E: Effects>(invocation: Invocation<'_, E>, trigger: Trigger<'_>) -> Response {
-    let read = || KeeperSettings::read(Keeper::Scaledown, invocation.variable);
-    let (shell, settings) =
-        match begin(invocation, Component::Scaledown, trigger, read, |s| &s.cron_tokens).await {
-            Ok(begun) => begun,
-            Err(reply) => return reply,
-        };
-    answer(&shell, scaledown::run(&shell, &settings).await.map(|_| ()))
+    let read = |get: &dyn Fn(&str) -> Option<String>| KeeperSettings::read(Keeper::Scaledown, get);
+    let begun = begin(invocation, Component::Scaledown, trigger, read, |s| &s.cron_tokens).await;
+    match begun {
+        Ok((shell, settings)) => answer(&shell, scaledown::run(&shell, &settings).await),
+        Err(reply) => reply,
+    }
 }
 
 /// registrar.
@@ -145,11 +141,11 @@ async fn begin<'a, E: Effects, S>(
     invocation: Invocation<'a, E>,
     component: Component,
     trigger: Trigger<'_>,
-    read: impl FnOnce() -> Result<S, Vec<Fault>>,
+    read: impl FnOnce(&dyn Fn(&str) -> Option<String>) -> Result<S, Vec<Fault>>,
     tokens: impl FnOnce(&S) -> &Rotating,
 ) -> Result<(Shell<'a, E>, S), Response> {
     let start = invocation.start(component);
-    let (policy, settings) = match start.read(read) {
+    let (policy, settings) = match start.read(|| read(invocation.variable)) {
         Ok(read) => read,
         Err(faults) => return Err(invalid(&start, &faults).await),
     };
@@ -171,9 +167,9 @@ async fn invalid<E: Effects>(start: &Start<'_, E>, faults: &[String]) -> Respons
     start.refuse(faults)
 }
 
-fn answer<E: Effects>(shell: &Shell<'_, E>, ran: Result<(), Failure>) -> Response {
+fn answer<E: Effects, T>(shell: &Shell<'_, E>, ran: Result<T, Failure>) -> Response {
     match ran {
-        Ok(()) => text(StatusCode::OK, "done"),
+        Ok(_) => text(StatusCode::OK, "done"),
         Err(failure) => {
             shell.failed("the run was cut off; the next tick goes on", &failure);
             reply::later(crate::limits::RETRY_AFTER_S, "cut off")

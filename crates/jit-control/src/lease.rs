@@ -44,6 +44,23 @@ impl<E: Effects> Shell<'_, E> {
         Ok(())
     }
 
+    /// Runs a pass under the function's lease, and notes that its schedule ran; none while another invocation is at it.
+    ///
+    /// # Errors
+    /// [`Failure`], also the pass's own; the lease is given back first.
+    pub async fn pass_alone<T>(
+        &self,
+        pass: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<Option<T>, Failure> {
+        let ran_at = self.now();
+        let Some(lease) = self.take_lease().await? else { return Ok(None) };
+        let passed = pass.await;
+        self.release_lease(lease).await?;
+        let passed = passed?;
+        self.note_schedule(ran_at).await?;
+        Ok(Some(passed))
+    }
+
     /// Notes that the function's schedule ran, for `/healthz`.
     ///
     /// # Errors

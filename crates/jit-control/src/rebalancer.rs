@@ -8,7 +8,7 @@ use jit_domain::decide::rebalancer::{self as decide, CloudView, RunnerView, Step
 use jit_domain::decide::{lifecycle as lifecycle_decide, scaleup, supply};
 use jit_domain::ids::{Cloud, InstallationId, InstanceKey, Region, RunnerId};
 use jit_domain::instance::{Instance, InstancePhase};
-use jit_domain::job::Job;
+use jit_domain::job::{Job, RunnerRef};
 use jit_domain::observation::{Action, Observation};
 use jit_domain::time::Timestamp;
 use jit_github::Status;
@@ -45,12 +45,9 @@ pub struct Summary {
 /// # Errors
 /// [`Failure`]; the next tick goes on.
 pub async fn run<E: Effects>(shell: &Shell<'_, E>, settings: &KeeperSettings) -> Result<Summary, Failure> {
-    let ran_at = shell.now();
-    let Some(lease) = shell.take_lease().await? else { return Ok(Summary::default()) };
-    let passed = pass(shell, settings).await;
-    shell.release_lease(lease).await?;
-    let summary = passed?;
-    shell.note_schedule(ran_at).await?;
+    let Some(summary) = shell.pass_alone(pass(shell, settings)).await? else {
+        return Ok(Summary::default());
+    };
     let Summary { moved, asked, gaps } = summary;
     shell.info("rebalanced", json!({ "moved": moved, "asked": asked, "gaps": gaps }));
     Ok(summary)
@@ -109,7 +106,7 @@ async fn heal_records<E: Effects>(shell: &Shell<'_, E>, world: &mut World) -> Re
                     .tries
                     .iter()
                     .rev()
-                    .find(|t| offering_region(batch, t) == Some(&key.region))
+                    .find(|t| batch.place(t).is_some_and(|place| place.region == key.region))
                     .map(|t| t.n);
                 missing.extend(n.and_then(|n| scaleup::instance_of(class, &batch.id, n, key)));
             }
@@ -121,14 +118,6 @@ async fn heal_records<E: Effects>(shell: &Shell<'_, E>, world: &mut World) -> Re
         }
     }
     Ok(())
-}
-
-fn offering_region<'a>(
-    batch: &'a jit_domain::class::Batch,
-    attempt: &jit_domain::class::Try,
-) -> Option<&'a Region> {
-    let at = usize::try_from(attempt.offering).ok()?;
-    batch.template.offerings.get(at).map(|o| &o.region)
 }
 
 type RegionKey = (Cloud, Region);
@@ -377,8 +366,6 @@ pub fn observation_of(
     let organisation = (world.jobs.iter().map(|(_, known)| known))
         .find(|known| known.repository == *repository)
         .and_then(|known| known.organisation.clone());
-    let name = job.runner_name.as_deref().unwrap_or_default();
-    let runner_id = job.runner_id.map(|id| RunnerId(id.0));
     Some(Observation {
         action,
         job: id,
@@ -390,10 +377,7 @@ pub fn observation_of(
         repository: repository.clone(),
         organisation,
         pool: None,
-        runner: (runner_id.is_some() || !name.is_empty()).then(|| jit_domain::job::RunnerRef {
-            id: runner_id,
-            name: jit_domain::ids::RunnerName::new(name),
-        }),
+        runner: RunnerRef::named(job.runner_id.map(|id| RunnerId(id.0)), job.runner_name.as_deref()),
         conclusion: job.conclusion.as_ref().map(|c| c.as_str().to_owned()),
         created_at: job.created_at.map_or(now, domain_time),
         at: job.completed_at.or(job.started_at).map_or(now, domain_time),

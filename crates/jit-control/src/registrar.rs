@@ -57,7 +57,17 @@ fn ours<E: Effects>(
     failure: &(dyn std::error::Error + 'static),
 ) -> Response {
     shell.failed(event, failure);
+    busy()
+}
+
+/// 503: somebody else was quicker, or we are not at our best.
+fn busy() -> Response {
     reply::later(limits::RETRY_AFTER_S, "busy")
+}
+
+/// 409: the instance's runner is connected, and carries on.
+fn connected() -> Response {
+    reply::json(StatusCode::CONFLICT, &json!({ "reason": "connected" }))
 }
 
 async fn claim<E: Effects>(
@@ -71,10 +81,8 @@ async fn claim<E: Effects>(
     let known = who_claims(shell, &ask, &shown).await?;
     identity::prove(shell, settings, &ask, &known).await?;
     let claimed = Claimed { shell, settings };
-    claimed
-        .adopt_and_decide(known)
-        .await
-        .unwrap_or_else(|failure| Ok(ours(shell, "a claim could not be answered", &failure)))
+    let answered = claimed.adopt_and_decide(known).await;
+    answered.map_err(|failure| ours(shell, "a claim could not be answered", &failure))
 }
 
 /// Who a claim says it is, as far as the ledger knows the batch: its class, and the record if there is one.
@@ -88,7 +96,7 @@ struct Known {
 }
 
 async fn who_claims<E: Effects>(shell: &Shell<'_, E>, ask: &Ask, shown: &Token) -> Result<Known, Response> {
-    let busy = |failure: Failure| ours(shell, "a claim could not be looked up", &failure);
+    let unknown = |failure: Failure| ours(shell, "a claim could not be looked up", &failure);
     let gone = || reply::json(StatusCode::GONE, &json!({ "reason": Reason::NotOurs.code() }));
     let (class_key, key, launch) = match shown {
         Token::Report(_) => return Err(text(StatusCode::UNAUTHORIZED, "a report token makes no claims")),
@@ -97,8 +105,8 @@ async fn who_claims<E: Effects>(shell: &Shell<'_, E>, ask: &Ask, shown: &Token) 
         }
         Token::Wait(key) => (None, key.clone(), None),
         Token::Boot { class, batch, try_n } => {
-            let record = shell.read::<Class>(&Class::key(class)).await.map_err(busy)?.ok_or_else(gone)?;
-            let region = region_of(&record.value, batch, *try_n);
+            let record = shell.read::<Class>(&Class::key(class)).await.map_err(unknown)?.ok_or_else(gone)?;
+            let region = record.value.place(batch, *try_n).map(|place| place.region.clone());
             let region = region.or_else(|| {
                 shell.policy.regions().into_iter().find(|(_, r)| *r == ask.region).map(|(_, r)| r)
             });
@@ -107,21 +115,15 @@ async fn who_claims<E: Effects>(shell: &Shell<'_, E>, ask: &Ask, shown: &Token) 
             (Some(record.value), key, Some((batch.clone(), *try_n)))
         }
     };
-    let record = shell.read::<Instance>(&Instance::key(&key)).await.map_err(busy)?.map(|r| r.value);
+    let record = shell.read::<Instance>(&Instance::key(&key)).await.map_err(unknown)?.map(|r| r.value);
     let class = match (class_key, &record) {
         (Some(class), _) => class,
         (None, Some(record)) => {
-            shell.read::<Class>(&Class::key(&record.class)).await.map_err(busy)?.ok_or_else(gone)?.value
+            shell.read::<Class>(&Class::key(&record.class)).await.map_err(unknown)?.ok_or_else(gone)?.value
         }
         (None, None) => return Err(gone()),
     };
     Ok(Known { key, class, launch, record })
-}
-
-fn region_of(class: &Class, batch: &jit_domain::ids::BatchId, n: u32) -> Option<jit_domain::ids::Region> {
-    let batch = class.batch(batch)?;
-    let at = usize::try_from(batch.try_of(n)?.offering).ok()?;
-    batch.template.offerings.get(at).map(|o| o.region.clone())
 }
 
 /// A claim whose token and identity are right.
@@ -130,23 +132,23 @@ struct Claimed<'s, 'e, E: Effects> {
     settings: &'s RegistrarSettings,
 }
 
-type Answered = Result<Result<Response, Response>, Failure>;
+type Answered = Result<Response, Failure>;
 
 impl<E: Effects> Claimed<'_, '_, E> {
     async fn adopt_and_decide(&self, known: Known) -> Answered {
         let mut world = World::read(self.shell).await?;
         let Some(mut instance) = self.recorded(&mut world, &known).await? else {
-            return Ok(Ok(gone(&Reason::NotNeeded)));
+            return Ok(gone(&Reason::NotNeeded));
         };
         if let InstancePhase::Retired { reason, .. } = &instance.phase {
-            return Ok(Ok(gone(reason)));
+            return Ok(gone(reason));
         }
         if instance.claimed_at.is_none() {
             let now = self.shell.now();
             let first =
                 Instance { claimed_at: Some(now), booted_at: instance.booted_at.or(Some(now)), ..instance };
             if !self.write(&mut world, &first).await? {
-                return Ok(Ok(reply::later(limits::RETRY_AFTER_S, "busy")));
+                return Ok(busy());
             }
             instance = first;
         }
@@ -164,7 +166,7 @@ impl<E: Effects> Claimed<'_, '_, E> {
             }
             return self.carry_out(&mut world, instance, decision).await;
         }
-        Ok(Ok(reply::later(limits::RETRY_AFTER_S, "busy")))
+        Ok(busy())
     }
 
     /// The instance's record; one that has none is adopted if its batch has its id or a needed place.
@@ -235,10 +237,8 @@ impl<E: Effects> Claimed<'_, '_, E> {
         match decision {
             Claim::Mint(mint) | Claim::Permit { mint, .. } => self.mint(world, instance, mint).await,
             Claim::Wait { wait_s } => self.wait(world, instance, wait_s).await,
-            Claim::Later { retry_after_s } => {
-                Ok(Ok(reply::later(retry_after_s, "a registration is under way")))
-            }
-            Claim::Connected => Ok(Ok(reply::json(StatusCode::CONFLICT, &json!({ "reason": "connected" })))),
+            Claim::Later { retry_after_s } => Ok(reply::later(retry_after_s, "a registration is under way")),
+            Claim::Connected => Ok(connected()),
             Claim::Gone(reason) => self.retire(world, instance, reason).await,
             Claim::Resolve { lost, next } => self.resolve(world, instance, &lost, next).await,
             Claim::Look(mint) => self.look(world, instance, &mint).await,
@@ -251,20 +251,20 @@ impl<E: Effects> Claimed<'_, '_, E> {
         minting.phase = InstancePhase::Minting;
         minting.mints.push(mint.clone());
         if !self.write(world, &minting).await? {
-            return Ok(Ok(reply::later(limits::RETRY_AFTER_S, "busy")));
+            return Ok(busy());
         }
         let github = match self.github() {
             Ok(github) => github,
-            Err(error) => return Ok(Ok(ours(self.shell, "nothing was minted", &error))),
+            Err(error) => return Ok(ours(self.shell, "nothing was minted", &error)),
         };
-        let Some(class) = world.classes.get(&minting.class) else { return Ok(Ok(gone(&Reason::NotOurs))) };
+        let Some(class) = world.classes.get(&minting.class) else { return Ok(gone(&Reason::NotOurs)) };
         let identity = class.identity.clone();
         let minted = github
             .mint(minting.installation, &minting.scope, identity.runner_group, &identity.labels, &mint.name)
             .await;
         match minted {
             Ok(config) => self.confirm(world, minting, config).await,
-            Err(error) => Ok(Ok(self.not_minted(&error))),
+            Err(error) => Ok(self.not_minted(&error)),
         }
     }
 
@@ -290,7 +290,7 @@ impl<E: Effects> Claimed<'_, '_, E> {
         }
         if !self.write(world, &claimed).await? {
             self.undo(&claimed, runner).await;
-            return Ok(Ok(reply::later(limits::RETRY_AFTER_S, "busy")));
+            return Ok(busy());
         }
         lifecycle::log_phase(self.shell, &claimed);
         let job_max = (self.shell.policy.pool(&claimed.pool))
@@ -299,7 +299,7 @@ impl<E: Effects> Claimed<'_, '_, E> {
         let report =
             token::sign(&Token::Report(claimed.key.clone()), expires_at, &self.settings.claim_keys.current);
         let name = claimed.mint().map(|m| m.name.to_string()).unwrap_or_default();
-        Ok(Ok(reply::json(
+        Ok(reply::json(
             StatusCode::OK,
             &json!({
                 "jit_config": config.encoded.expose_secret(),
@@ -308,7 +308,7 @@ impl<E: Effects> Claimed<'_, '_, E> {
                 "job_max_s": job_max.as_secs(),
                 "report_token": report.expose_secret(),
             }),
-        )))
+        ))
     }
 
     /// A registration that no record names must not stay; the sweep finds it if this fails.
@@ -328,16 +328,13 @@ impl<E: Effects> Claimed<'_, '_, E> {
         let now = self.shell.now();
         let waiting = Instance { waiting_since: instance.waiting_since.or(Some(now)), ..instance.clone() };
         if waiting != instance && !self.write(world, &waiting).await? {
-            return Ok(Ok(reply::later(limits::RETRY_AFTER_S, "busy")));
+            return Ok(busy());
         }
         let unclaimed_max =
             self.shell.policy.pool(&waiting.pool).map_or(limits::TOKEN_SLACK, |p| p.ages.unclaimed_max);
         let expires_at = now + unclaimed_max + limits::TOKEN_SLACK;
         let token = token::sign(&Token::Wait(waiting.key), expires_at, &self.settings.claim_keys.current);
-        Ok(Ok(reply::json(
-            StatusCode::ACCEPTED,
-            &json!({ "wait_s": wait_s, "token": token.expose_secret() }),
-        )))
+        Ok(reply::json(StatusCode::ACCEPTED, &json!({ "wait_s": wait_s, "token": token.expose_secret() })))
     }
 
     async fn retire(&self, world: &mut World, instance: Instance, reason: Reason) -> Answered {
@@ -345,7 +342,7 @@ impl<E: Effects> Claimed<'_, '_, E> {
             let retired = instance.retired(self.shell.now(), reason.clone());
             lifecycle::write_retired(self.shell, world, retired).await?;
         }
-        Ok(Ok(gone(&reason)))
+        Ok(gone(&reason))
     }
 
     /// An earlier POST may have registered the name and its reply been lost: what bears the name goes, then the next is made.
@@ -364,7 +361,7 @@ impl<E: Effects> Claimed<'_, '_, E> {
             Ok::<(), GitHubError>(())
         };
         if let Err(error) = removed.await {
-            return Ok(Ok(self.not_minted(&error)));
+            return Ok(self.not_minted(&error));
         }
         match next {
             Some(mint) => self.mint(world, instance, mint).await,
@@ -385,12 +382,10 @@ impl<E: Effects> Claimed<'_, '_, E> {
                 }
                 None => Registration::NotListed,
             },
-            Err(error) => return Ok(Ok(self.not_minted(&error))),
+            Err(error) => return Ok(self.not_minted(&error)),
         };
         match decide::after_look(&instance, seen, &self.shell.policy.runner_prefix, self.shell.now()) {
-            AfterLook::Connected => {
-                Ok(Ok(reply::json(StatusCode::CONFLICT, &json!({ "reason": "connected" }))))
-            }
+            AfterLook::Connected => Ok(connected()),
             AfterLook::Spent => self.retire(world, instance, Reason::RegistrationSpent).await,
             AfterLook::Exhausted => self.retire(world, instance, Reason::MintsExhausted).await,
             AfterLook::Again { delete, mint } => self.again(world, instance, delete, mint).await,
@@ -407,10 +402,8 @@ impl<E: Effects> Claimed<'_, '_, E> {
             Ok(Deletion::Deleted) => self.mint(world, instance, mint).await,
             // It was listed a moment ago: it was used and is gone now.
             Ok(Deletion::NotFound) => self.retire(world, instance, Reason::RegistrationSpent).await,
-            Ok(Deletion::Busy(_)) => {
-                Ok(Ok(reply::json(StatusCode::CONFLICT, &json!({ "reason": "connected" }))))
-            }
-            Err(error) => Ok(Ok(self.not_minted(&error))),
+            Ok(Deletion::Busy(_)) => Ok(connected()),
+            Err(error) => Ok(self.not_minted(&error)),
         }
     }
 }

@@ -36,12 +36,9 @@ pub struct Summary {
 /// # Errors
 /// [`Failure`]; the next tick goes on.
 pub async fn run<E: Effects>(shell: &Shell<'_, E>, settings: &KeeperSettings) -> Result<Summary, Failure> {
-    let ran_at = shell.now();
-    let Some(lease) = shell.take_lease().await? else { return Ok(Summary::default()) };
-    let swept = sweep(shell, settings).await;
-    shell.release_lease(lease).await?;
-    let summary = swept?;
-    shell.note_schedule(ran_at).await?;
+    let Some(summary) = shell.pass_alone(sweep(shell, settings)).await? else {
+        return Ok(Summary::default());
+    };
     let Summary { terminated, deregistered, tidied } = summary;
     shell.info("swept", json!({ "terminated": terminated, "deregistered": deregistered, "tidied": tidied }));
     Ok(summary)
@@ -93,7 +90,8 @@ async fn sweep_region<E: Effects>(
         {
             records.insert(seen.key.clone(), closed.value);
         }
-        let place = place_of(shell, seen).await?;
+        // Only an instance without a record needs its batch to speak for it.
+        let place = if records.contains_key(&seen.key) { Place::None } else { place_of(shell, seen).await? };
         listed.push(Listed {
             key: seen.key.clone(),
             launched_at: seen.launched_at,

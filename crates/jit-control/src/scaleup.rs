@@ -239,8 +239,7 @@ impl<E: Effects> Sender<'_, '_, E> {
         }
         let known = step.class.batch(batch)?;
         let attempt = known.try_of(n)?;
-        let place =
-            usize::try_from(attempt.offering).ok().and_then(|at| known.template.offerings.get(at)).cloned();
+        let place = known.place(attempt).cloned();
         let Some(user_data) = self.texts.get(&known.template.user_data) else {
             self.shell.error("the user data of a batch is lost", json!({ "batch.id": batch.as_str() }));
             return None;

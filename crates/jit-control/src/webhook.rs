@@ -3,7 +3,8 @@
 
 use http::{Method, StatusCode};
 use jit_domain::decide::webhook::{self as decide, Accept};
-use jit_domain::ids::{InstallationId, JobId, Login, RepositoryName, RunId, RunnerId, RunnerName};
+use jit_domain::ids::{InstallationId, JobId, Login, RepositoryName, RunId, RunnerId};
+use jit_domain::job::RunnerRef;
 use jit_domain::labels::LabelSet;
 use jit_domain::observation::{self, Observation};
 use jit_domain::policy::Policy;
@@ -125,11 +126,7 @@ fn observe(event: &WorkflowJobEvent, now: Timestamp) -> Result<Option<(Observati
     let installation = installation.ok_or_else(|| {
         bad("installation.id is missing: the delivery must come from a GitHub App, not from a repository's webhook")
     })?;
-    let name = job.runner_name.clone().unwrap_or_default();
-    let runner = (job.runner_id.is_some() || !name.is_empty()).then(|| jit_domain::job::RunnerRef {
-        id: job.runner_id.map(|id| RunnerId(id.0)),
-        name: RunnerName::new(name),
-    });
+    let runner = RunnerRef::named(job.runner_id.map(|id| RunnerId(id.0)), job.runner_name.as_deref());
     let labels: LabelSet = job.labels.iter().collect();
     let happened_at = match action {
         observation::Action::InProgress => job.started_at,

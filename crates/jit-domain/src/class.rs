@@ -117,6 +117,12 @@ impl Class {
         self.batches.iter().find(|b| &b.id == id)
     }
 
+    /// The place of try `n` of a batch, if both are still kept.
+    pub fn place(&self, batch: &BatchId, n: u32) -> Option<&Offering> {
+        let batch = self.batch(batch)?;
+        batch.place(batch.try_of(n)?)
+    }
+
     /// Batches that may still launch.
     pub fn open_batches(&self) -> impl Iterator<Item = &Batch> {
         self.batches.iter().filter(|b| b.closed.is_none())
@@ -166,6 +172,11 @@ impl Batch {
     /// The try of number `n`.
     pub fn try_of(&self, n: u32) -> Option<&Try> {
         self.tries.iter().find(|t| t.n == n)
+    }
+
+    /// The place that a try is launched at; none if it names no offering of this batch.
+    pub fn place(&self, attempt: &Try) -> Option<&Offering> {
+        self.template.offerings.get(usize::try_from(attempt.offering).ok()?)
     }
 }
 

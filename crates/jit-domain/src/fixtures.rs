@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::class::{ClassIdentity, Scope};
 use crate::ids::*;
-use crate::instance::{Instance, InstancePhase};
+use crate::instance::Instance;
 use crate::job::{Job, JobPhase};
 use crate::labels::LabelSet;
 use crate::policy::*;
@@ -90,30 +90,9 @@ pub(crate) fn queued_job(id: u64) -> Job {
 }
 
 pub(crate) fn instance(id: &str) -> Instance {
-    let pool = pool("default");
-    Instance {
-        key: InstanceKey { cloud: Cloud::Aws, region: Region::new("us-east-1"), id: id.into() },
-        batch: BatchId::new("batch-1"),
-        try_n: 1,
-        class: class_identity().key(),
-        pool: pool.name.clone(),
-        installation: InstallationId(42),
-        scope: class_identity().scope,
-        offering: pool.expand(&MachineSelection::Default, 0).remove(0),
-        phase: InstancePhase::Launched,
-        launched_at: NOW,
-        booted_at: None,
-        claimed_at: None,
-        waiting_since: None,
-        mints: Vec::new(),
-        permit: None,
-        job: None,
-        busy_since: None,
-        unwanted_since: None,
-        stage: None,
-        reports: 0,
-        ended_at: None,
-    }
+    let key = InstanceKey { cloud: Cloud::Aws, region: Region::new("us-east-1"), id: id.into() };
+    let offering = pool("default").expand(&MachineSelection::Default, 0).remove(0);
+    Instance::launched(key, &class_identity(), (BatchId::new("batch-1"), 1, NOW), offering)
 }
 
 pub(crate) fn policy() -> Policy {

@@ -1,7 +1,7 @@
 //! An instance as the ledger knows it, and its phase table.
 //! Which evidence moves it is decided in `decide/rebalancer.rs`, `decide/registrar.rs` and `decide/lifecycle.rs`.
 
-use crate::class::Scope;
+use crate::class::{ClassIdentity, Scope};
 use crate::ids::{BatchId, ClassKey, InstallationId, InstanceKey, JobId, PoolName, RunnerId, RunnerName};
 use crate::policy::Offering;
 use crate::reason::Reason;
@@ -88,6 +88,38 @@ impl InstancePhase {
 }
 
 impl Instance {
+    /// The record of an instance of a class that a try of a batch, born then, has launched.
+    pub fn launched(
+        key: InstanceKey,
+        class: &ClassIdentity,
+        (batch, try_n, launched_at): (BatchId, u32, Timestamp),
+        offering: Offering,
+    ) -> Self {
+        Self {
+            key,
+            batch,
+            try_n,
+            class: class.key(),
+            pool: class.pool.clone(),
+            installation: class.installation,
+            scope: class.scope.clone(),
+            offering,
+            phase: InstancePhase::Launched,
+            launched_at,
+            booted_at: None,
+            claimed_at: None,
+            waiting_since: None,
+            mints: Vec::new(),
+            permit: None,
+            job: None,
+            busy_since: None,
+            unwanted_since: None,
+            stage: None,
+            reports: 0,
+            ended_at: None,
+        }
+    }
+
     /// Whether it is retired.
     pub fn is_retired(&self) -> bool {
         matches!(self.phase, InstancePhase::Retired { .. })

@@ -52,6 +52,16 @@ pub struct RunnerRef {
     pub name: RunnerName,
 }
 
+impl RunnerRef {
+    /// The runner that GitHub names by id and name. A job without one has null for both, or 0 and an empty name; an id without
+    /// a name is kept, as registrations are known by id too.
+    pub fn named(id: Option<RunnerId>, name: Option<&str>) -> Option<Self> {
+        let id = id.filter(|id| id.0 != 0);
+        let name = name.unwrap_or_default();
+        (id.is_some() || !name.is_empty()).then(|| Self { id, name: RunnerName::new(name) })
+    }
+}
+
 /// A job's record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {

@@ -1,6 +1,6 @@
 //! What the user wishes: pools, their offerings, caps and ages. Parsing and defaults are in jit-control's configuration.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::ids::{
@@ -105,6 +105,11 @@ pub struct Pool {
 }
 
 impl Pool {
+    /// Whether the pool serves a repository.
+    pub fn serves(&self, repository: &RepositoryName) -> bool {
+        self.repositories.is_empty() || self.repositories.contains(repository)
+    }
+
     /// Machine types that the pool lists, each once.
     pub fn machine_types(&self) -> BTreeSet<&MachineType> {
         self.offerings.iter().flat_map(|o| &o.machine_types).collect()
@@ -354,11 +359,6 @@ impl MachineSelection {
             Self::Named(machine_type) => machine_type.as_str(),
         }
     }
-}
-
-/// Groups the pools by name, for quick look-up while deciding.
-pub fn pools_by_name(policy: &Policy) -> BTreeMap<&PoolName, &Pool> {
-    policy.pools.iter().map(|p| (&p.name, p)).collect()
 }
 
 #[cfg(test)]

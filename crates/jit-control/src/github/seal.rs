@@ -18,7 +18,7 @@ impl Seal {
     pub(super) fn new(private_key: &SecretString, function: &str) -> Self {
         let mut derive =
             <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(private_key.expose_secret().as_bytes())
-                .unwrap_or_else(|_| <Hmac<Sha256> as hmac::KeyInit>::new(&Default::default()));
+                .expect("HMAC takes keys of every length");
         derive.update(b"jit-runners seal 1\0");
         derive.update(function.as_bytes());
         let key: [u8; 32] = derive.finalize().into_bytes().into();

@@ -77,20 +77,11 @@ impl From<JobObservation> for Observation {
             repository: told.repository,
             organisation: told.organisation,
             pool: told.pool,
-            runner: runner(told.runner_id, told.runner_name),
+            runner: RunnerRef::named(told.runner_id, told.runner_name.as_ref().map(RunnerName::as_str)),
             conclusion: told.conclusion,
             created_at: told.created_at,
             at: told.at,
             received_at: told.received_at,
         }
     }
-}
-
-/// The runner that GitHub named. A job that ended without one has id 0 and an empty name, or nothing.
-/// An id without a name is kept: registrations are known by id too.
-fn runner(id: Option<RunnerId>, name: Option<RunnerName>) -> Option<RunnerRef> {
-    let id = id.filter(|id| id.0 != 0);
-    let name = name.unwrap_or_else(|| RunnerName::new(""));
-    let is_named = id.is_some() || !name.as_str().is_empty();
-    is_named.then_some(RunnerRef { id, name })
 }

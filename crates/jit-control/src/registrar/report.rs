@@ -7,11 +7,10 @@ use jit_domain::decide::registrar as decide;
 use jit_domain::ids::{BatchId, ClassKey, Cloud, InstanceKey, RepositoryName};
 use jit_domain::instance::{Instance, Stage};
 use jit_domain::limits as domain_limits;
-use jit_domain::policy::Pool;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Response, Shell, ours, region_of};
+use super::{Response, Shell, ours};
 use crate::effects::{Effects, Request};
 use crate::limits;
 use crate::reply::{self, text};
@@ -107,7 +106,7 @@ async fn booted<E: Effects>(
 ) -> Result<Option<InstanceKey>, Failure> {
     let key = |region| InstanceKey { cloud: Cloud::Aws, region, id: wire.instance_id.clone() };
     let known = shell.read::<Class>(&Class::key(class)).await?;
-    if let Some(region) = known.and_then(|k| region_of(&k.value, batch, n)) {
+    if let Some(region) = known.and_then(|k| k.value.place(batch, n).map(|place| place.region.clone())) {
         return Ok(Some(key(region)));
     }
     for (_, region) in shell.policy.regions() {
@@ -128,7 +127,7 @@ fn verdict<E: Effects>(shell: &Shell<'_, E>, instance: &Instance, detail: &Value
     let refusal = match (pool, repository) {
         (_, None) => Some("the job's repository is missing"),
         (None, _) => Some("the instance's pool is no longer configured"),
-        (Some(pool), Some(repository)) if !is_served(pool, &repository) => {
+        (Some(pool), Some(repository)) if !pool.serves(&repository) => {
             Some("the pool does not serve the repository")
         }
         (Some(_), Some(repository)) if repository.owner() != instance.scope.owner() => {
@@ -143,8 +142,4 @@ fn verdict<E: Effects>(shell: &Shell<'_, E>, instance: &Instance, detail: &Value
             reply::json(StatusCode::OK, &json!({ "verdict": "refuse", "reason": reason }))
         }
     }
-}
-
-fn is_served(pool: &Pool, repository: &RepositoryName) -> bool {
-    pool.repositories.is_empty() || pool.repositories.contains(repository)
 }

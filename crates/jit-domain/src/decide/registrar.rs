@@ -120,14 +120,7 @@ fn uncovered_jobs(observed: &Observed<'_>, instance: &Instance) -> Vec<JobId> {
     let demand: Vec<Demand> = groups.iter().filter_map(|jobs| demand_of(jobs)).collect();
     let idle = runners_without_permit(observed, instance);
     let cover = matching::cover(&demand, &idle);
-    let pool = observed.policy.pool(&class.identity.pool);
-    let own = Supply {
-        installation: class.identity.installation,
-        scope: class.identity.scope.clone(),
-        repositories: pool.map(|p| p.repositories.clone()).unwrap_or_default(),
-        labels: class.identity.labels.clone(),
-        count: 1,
-    };
+    let own = observed.supply(&class.identity, 1);
     let mut open: Vec<_> = (groups.iter().zip(&demand).zip(&cover.covered))
         .filter(|((_, demand), covered)| own.reaches(demand) && demand.count > **covered)
         .collect();
@@ -182,16 +175,8 @@ fn runners_without_permit(observed: &Observed<'_>, except: &Instance) -> Vec<Sup
         if instance.key == except.key || !(is_idle || is_covering) {
             continue;
         }
-        if let Some(class) = observed.classes.get(&instance.class) {
-            let pool = observed.policy.pool(&class.identity.pool);
-            idle.push(Supply {
-                installation: class.identity.installation,
-                scope: class.identity.scope.clone(),
-                repositories: pool.map(|p| p.repositories.clone()).unwrap_or_default(),
-                labels: class.identity.labels.clone(),
-                count: 1,
-            });
-        }
+        let class = observed.classes.get(&instance.class);
+        idle.extend(class.map(|class| observed.supply(&class.identity, 1)));
     }
     idle
 }

@@ -16,7 +16,7 @@ use crate::ids::{BatchId, ClassKey, Cloud, Digest, PoolName, Region};
 use crate::instance::Instance;
 use crate::limits;
 use crate::policy::{Offering, Paused, Pool};
-use crate::pool::{OfferingHealth, PoolRecord};
+use crate::pool::{OfferingHealth, PoolRecord, Unhealthy};
 use crate::reason::Reason;
 use crate::time::Timestamp;
 
@@ -270,11 +270,7 @@ impl Work<'_> {
     fn new_try(&mut self, batch: &mut Batch, offering: u32, count: u32) {
         let now = self.now();
         let n = batch.tries.iter().map(|t| t.n).max().unwrap_or(0) + 1;
-        if let Some(place) = usize::try_from(offering).ok().and_then(|o| batch.template.offerings.get(o)) {
-            let kind = breaker::key(place, &batch.template.agent_version);
-            self.record = breaker::launched_one(&self.record, &kind, now);
-        }
-        batch.tries.push(Try {
+        let attempt = Try {
             n,
             offering,
             count,
@@ -283,7 +279,12 @@ impl Work<'_> {
             token_expires_at: now + limits::BOOT_TOKEN_LIFE,
             outcome: Outcome::Open,
             is_doubtful: false,
-        });
+        };
+        if let Some(place) = batch.place(&attempt) {
+            let kind = breaker::key(place, &batch.template.agent_version);
+            self.record = breaker::launched_one(&self.record, &kind, now);
+        }
+        batch.tries.push(attempt);
         self.sends.push((batch.id.clone(), n));
     }
 
@@ -325,8 +326,8 @@ impl Work<'_> {
             closed: None,
         };
         self.new_try(&mut batch, offering, slots);
-        let kind = usize::try_from(offering).ok().and_then(|n| batch.template.offerings.get(n));
-        let kind = kind.map(|place| breaker::key(place, agent_version)).unwrap_or_default();
+        let place = batch.tries.last().and_then(|attempt| batch.place(attempt));
+        let kind = place.map(|place| breaker::key(place, agent_version)).unwrap_or_default();
         self.class.generation = generation;
         self.class.batches.push(batch);
         match limit {
@@ -343,8 +344,8 @@ impl Work<'_> {
         };
         let lapsed_at = self.class.batches.iter().filter_map(|b| b.closed.as_ref()).map(|c| c.at).max();
         let recovered = offerings.iter().any(|o| {
-            let place = self.health.get(&(o.cloud, o.region.clone())).and_then(|h| h.unhealthy.get(&o.key()));
-            place.is_some_and(|p| p.until <= self.now() && lapsed_at.is_some_and(|at| p.until > at))
+            unhealthy(self.health, o)
+                .is_some_and(|p| p.until <= self.now() && lapsed_at.is_some_and(|at| p.until > at))
         });
         if recovered { Ok(()) } else { Err(Reason::WaitsAfterLapse { until }) }
     }
@@ -363,12 +364,7 @@ impl Work<'_> {
         if let Some(stage) = open {
             return Reason::PoolFailing { stage };
         }
-        let until = offerings.iter().filter_map(|o| {
-            self.health
-                .get(&(o.cloud, o.region.clone()))
-                .and_then(|h| h.unhealthy.get(&o.key()))
-                .map(|u| u.until)
-        });
+        let until = offerings.iter().filter_map(|o| unhealthy(self.health, o)).map(|place| place.until);
         Reason::WaitsAfterLapse { until: until.min().unwrap_or(self.now()) }
     }
 
@@ -413,7 +409,10 @@ fn last_throttle(batch: &Batch) -> Option<String> {
 }
 
 fn is_healthy(health: &Health, offering: &Offering, now: Timestamp) -> bool {
-    let place =
-        health.get(&(offering.cloud, offering.region.clone())).and_then(|h| h.unhealthy.get(&offering.key()));
-    place.is_none_or(|p| p.until <= now)
+    unhealthy(health, offering).is_none_or(|place| place.until <= now)
+}
+
+/// What is held against a place; it may be over.
+fn unhealthy<'a>(health: &'a Health, offering: &Offering) -> Option<&'a Unhealthy> {
+    health.get(&(offering.cloud, offering.region.clone()))?.unhealthy.get(&offering.key())
 }

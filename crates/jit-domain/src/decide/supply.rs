@@ -202,7 +202,8 @@ impl<'a> Observed<'a> {
         (open > 0).then(|| (SupplyOf::Slots(key.clone()), self.supply(&class.identity, open)))
     }
 
-    fn supply(&self, identity: &ClassIdentity, count: u32) -> Supply {
+    /// Runners of a class as supply.
+    pub fn supply(&self, identity: &ClassIdentity, count: u32) -> Supply {
         Supply {
             installation: identity.installation,
             scope: identity.scope.clone(),

@@ -80,7 +80,7 @@ fn identify_in(
     organisation: Option<&Login>,
     labels: &LabelSet,
 ) -> Option<ClassIdentity> {
-    if !pool.repositories.is_empty() && !pool.repositories.contains(repository) {
+    if !pool.serves(repository) {
         return None;
     }
     let machine = select_machine(pool, labels)?;

@@ -3,7 +3,7 @@
 
 use crate::class::{Class, Outcome};
 use crate::ids::{BatchId, InstanceKey};
-use crate::instance::{Instance, InstancePhase};
+use crate::instance::Instance;
 use crate::limits;
 use crate::policy::Offering;
 use crate::pool::{OfferingHealth, Unhealthy};
@@ -91,30 +91,8 @@ pub fn health_after(
 pub fn instance_of(class: &Class, batch: &BatchId, n: u32, key: &InstanceKey) -> Option<Instance> {
     let batch = class.batch(batch)?;
     let attempt = batch.try_of(n)?;
-    let offering = batch.template.offerings.get(usize::try_from(attempt.offering).ok()?)?;
-    Some(Instance {
-        key: key.clone(),
-        batch: batch.id.clone(),
-        try_n: n,
-        class: class.identity.key(),
-        pool: class.identity.pool.clone(),
-        installation: class.identity.installation,
-        scope: class.identity.scope.clone(),
-        offering: offering.clone(),
-        phase: InstancePhase::Launched,
-        launched_at: attempt.born_at,
-        booted_at: None,
-        claimed_at: None,
-        waiting_since: None,
-        mints: Vec::new(),
-        permit: None,
-        job: None,
-        busy_since: None,
-        unwanted_since: None,
-        stage: None,
-        reports: 0,
-        ended_at: None,
-    })
+    let launch = (batch.id.clone(), n, attempt.born_at);
+    Some(Instance::launched(key.clone(), &class.identity, launch, batch.place(attempt)?.clone()))
 }
 
 /// Takes a slot of a batch for an instance that was found by its claim or its tags: if its id is there already, or a slot is
