@@ -222,7 +222,7 @@ impl GitHub {
 
     /// Tells the App of a change of a job.
     pub(super) fn announce(&mut self, job: JobId, action: &'static str) {
-        let Some(payload) = self.payload(job) else { return };
+        let Some(payload) = self.payload(job, action) else { return };
         let text = self.random.text("delivery guid", 32);
         let (a, rest) = text.split_at(8);
         let (b, rest) = rest.split_at(4);

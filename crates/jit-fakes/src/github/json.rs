@@ -3,6 +3,7 @@
 //! Shapes follow GitHub's OpenAPI description (npm `@octokit/openapi` 23.0.2); `tests/schema.rs` holds them to it.
 
 mod account;
+mod example;
 mod job;
 mod repository;
 mod run;

@@ -1,4 +1,4 @@
-//! Jobs in the API and in webhooks.
+//! Jobs in the API and in webhooks. Not in it: fields of a webhook of which the model knows nothing (`example.rs`).
 
 use std::sync::Arc;
 
@@ -6,9 +6,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::GitHub;
+use super::super::accounts::{AccountKind, Installation, Repository};
 use super::super::ids::{InstallationId, JobId, RepositoryId};
-use super::super::run::{Job, Phase};
+use super::super::run::{Job, Phase, Run};
 use super::super::settings::NoRunner;
+use super::example::Example;
 use super::{node_id, time, time_or_null};
 
 impl GitHub {
@@ -71,31 +73,74 @@ impl GitHub {
     }
 
     /// A `workflow_job` payload, and where it goes; `None` when no App is there to hear it.
-    pub(in super::super) fn payload(&mut self, id: JobId) -> Option<Payload> {
+    pub(in super::super) fn payload(&mut self, id: JobId, action: &str) -> Option<Payload> {
         let job = self.jobs.get(&id)?;
         let repository = self.accounts.repositories.get(&job.repository)?;
         let installation = self.accounts.installation_for(repository)?;
-        let actor = self.runs.get(&job.run).map_or("ghost", |run| run.spec.actor.as_str());
-        let key = (repository.id, installation.id, self.accounts.full_name(repository), actor.to_owned());
-        let job = self.job_json(job).to_string().into();
-        let (to, installed) = (repository.id, installation.id);
-        if let Some(common) = self.payload_ends.get(&key) {
-            return Some(Payload { repository: to, installation: installed, job, end: Arc::clone(common) });
+        let run = self.runs.get(&job.run)?;
+        let actor = run.spec.actor.as_str();
+        let environment = self.spec_of(id).and_then(|spec| spec.environment.as_ref());
+        let example = Example::of(action, job.phase.conclusion(), environment.is_some());
+        let mut told = self.job_json(job);
+        example.complete("workflow_job", &mut told);
+        let mut start = format!("\"workflow_job\":{told}");
+        if let Some(environment) = environment.filter(|_| example == Example::QueuedForDeployment) {
+            let mut deployment = self.deployment_json(job, run, repository, &environment.name);
+            example.complete("deployment", &mut deployment);
+            start.push_str(&format!(",\"deployment\":{deployment}"));
         }
+        let (to, installed, start) = (repository.id, installation.id, start.into());
+        let key = (to, installed, self.accounts.full_name(repository), actor.to_owned(), example);
+        if let Some(common) = self.payload_ends.get(&key) {
+            return Some(Payload { repository: to, installation: installed, start, end: Arc::clone(common) });
+        }
+        let end = self.payload_end(repository, installation, actor, example);
+        self.payload_ends.insert(key, Arc::clone(&end));
+        Some(Payload { repository: to, installation: installed, start, end })
+    }
+
+    /// What all payloads of a repository end with, from its first comma.
+    fn payload_end(
+        &self,
+        repository: &Repository,
+        installation: &Installation,
+        actor: &str,
+        example: Example,
+    ) -> Arc<str> {
         let mut common = json!({
             "repository": self.webhook_repository_json(repository),
             "sender": self.actor_json(actor),
             "installation": { "id": installation.id, "node_id": node_id("MDIz", installation.id.0) },
         });
         if let Some(owner) = self.accounts.accounts.get(&repository.owner)
-            && owner.kind == super::super::accounts::AccountKind::Organization
+            && owner.kind == AccountKind::Organization
         {
             common["organization"] = self.organization_json(owner);
         }
-        let common = common.to_string();
-        let end = Arc::<str>::from(common.strip_prefix('{').unwrap_or(&common));
-        self.payload_ends.insert(key, Arc::clone(&end));
-        Some(Payload { repository: to, installation: installed, job, end })
+        for (name, part) in common.as_object_mut().into_iter().flatten() {
+            example.complete_as_today(name, part);
+        }
+        common.to_string().replacen('{', ",", 1).into()
+    }
+
+    /// The deployment that GitHub makes for a job with an environment.
+    fn deployment_json(&self, job: &Job, run: &Run, repository: &Repository, environment: &str) -> Value {
+        let url = self.repository_url(repository);
+        let id = job.id.0 | 1 << 42;
+        json!({
+            "url": format!("{url}/deployments/{id}"),
+            "id": id,
+            "node_id": node_id("DE", id),
+            "original_environment": environment,
+            "environment": environment,
+            "created_at": time(job.created_at),
+            "updated_at": time(job.queued_at.unwrap_or(job.created_at)),
+            "statuses_url": format!("{url}/deployments/{id}/statuses"),
+            "repository_url": url,
+            "creator": self.actor_json(&run.spec.actor),
+            "sha": run.head_sha,
+            "ref": run.spec.head_branch,
+        })
     }
 }
 
@@ -104,18 +149,18 @@ impl GitHub {
 pub(in super::super) struct Payload {
     pub(in super::super) repository: RepositoryId,
     pub(in super::super) installation: InstallationId,
-    job: Arc<str>,
+    start: Arc<str>,
     end: Arc<str>,
 }
 
 impl Payload {
     pub(in super::super) fn text(&self, action: &str) -> String {
-        format!("{{\"action\":\"{action}\",\"workflow_job\":{},{}", self.job, self.end)
+        format!("{{\"action\":\"{action}\",{}{}", self.start, self.end)
     }
 }
 
-/// What the second half of a payload depends on: repository, installation, full name, sender.
-pub(in super::super) type PayloadKey = (RepositoryId, InstallationId, String, String);
+/// What the second half of a payload depends on: repository, installation, full name, sender, example.
+pub(in super::super) type PayloadKey = (RepositoryId, InstallationId, String, String, Example);
 
 /// What the agent says of a job while and after it runs: one step of ours between GitHub's own two.
 fn steps_json(job: &Job) -> Value {

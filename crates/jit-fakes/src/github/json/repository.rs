@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::GitHub;
 use super::super::accounts::{Repository, Visibility};
+use super::example::Example;
 use super::{node_id, time};
 
 /// Addresses below a repository's own, by the name of their field.
@@ -78,7 +79,7 @@ impl GitHub {
         value
     }
 
-    /// The `repository` of a webhook.
+    /// As much of a webhook's `repository` as the model knows.
     pub(in super::super) fn webhook_repository_json(&self, repository: &Repository) -> Value {
         let mut value = self.repository_json(repository);
         let html = self.repository_html_url(repository);
@@ -91,40 +92,22 @@ impl GitHub {
             "ssh_url": format!("git@github.com:{full_name}.git"),
             "clone_url": format!("{html}.git"),
             "svn_url": html,
-            "homepage": null,
-            "size": 0,
-            "stargazers_count": 0,
-            "watchers_count": 0,
-            "language": null,
-            "has_issues": true,
-            "has_projects": true,
-            "has_downloads": true,
-            "has_wiki": true,
-            "has_pages": false,
-            "has_discussions": false,
-            "forks_count": 0,
-            "mirror_url": null,
-            "archived": false,
-            "disabled": false,
-            "open_issues_count": 0,
-            "license": null,
-            "allow_forking": true,
-            "is_template": false,
-            "web_commit_signoff_required": false,
-            "topics": [],
             "visibility": match repository.visibility {
                 Visibility::Public => "public",
                 Visibility::Private => "private",
             },
-            "forks": 0,
-            "open_issues": 0,
-            "watchers": 0,
             "default_branch": "main",
-            "custom_properties": {},
         });
         if let (Value::Object(value), Value::Object(more)) = (&mut value, more) {
             value.extend(more);
         }
+        value
+    }
+
+    /// `repository`: what the model knows, and GitHub's example for the rest.
+    pub(in super::super) fn full_repository_json(&self, repository: &Repository) -> Value {
+        let mut value = self.webhook_repository_json(repository);
+        Example::InProgress.complete("repository", &mut value);
         value
     }
 

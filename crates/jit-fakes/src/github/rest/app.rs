@@ -55,7 +55,7 @@ impl GitHub {
         });
         if let Some(some) = &repositories {
             let some = some.iter().filter_map(|id| self.accounts.repositories.get(id));
-            reply["repositories"] = some.map(|repository| self.webhook_repository_json(repository)).collect();
+            reply["repositories"] = some.map(|repository| self.full_repository_json(repository)).collect();
         }
         let token = self.add_token(Token { installation: id, expires_at, permissions, repositories });
         reply["token"] = Value::from(token);
@@ -97,7 +97,7 @@ impl GitHub {
         let all = reached.map(|repository| repository.id).collect::<Vec<_>>();
         let (page, link) = self.page_of(call, &all);
         let page = page.iter().filter_map(|id| self.accounts.repositories.get(id));
-        let page = page.map(|repository| self.webhook_repository_json(repository)).collect::<Vec<_>>();
+        let page = page.map(|repository| self.full_repository_json(repository)).collect::<Vec<_>>();
         let body = json!({
             "total_count": all.len(),
             "repository_selection": selection_word(&installation.selection),

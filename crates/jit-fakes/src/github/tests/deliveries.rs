@@ -53,6 +53,77 @@ fn a_job_is_told_of_when_it_is_queued_when_it_starts_and_when_it_ends() {
     assert!(payloads.iter().all(|payload| payload["workflow_job"]["id"].as_u64() == Some(job.0)));
 }
 
+/// What an example has and a payload lacks, by its place.
+fn missing(example: &Value, payload: &Value, place: &str) -> Vec<String> {
+    let fields = example.as_object().into_iter().flatten();
+    fields
+        .flat_map(|(name, field)| {
+            let place = format!("{place}/{name}");
+            match payload.get(name) {
+                None => vec![place],
+                Some(found) => missing(field, found, &place),
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn every_delivery_is_githubs_own_example_with_the_facts_of_this_world() {
+    let mut world = World::new();
+    world.run(vec![JobSpec::new("ship", &["linux"]).behind("prod", Gate::Approval)]);
+    let job = world.github.jobs().next().unwrap().id;
+    world.github.approve(world.now, job);
+    world.serve("one", &["linux"], "success").unwrap();
+    world.one_job(&["linux"]);
+    world.serve("two", &["linux"], "failure").unwrap();
+    let payloads = world.payloads();
+    let names =
+        ["waiting.1", "queued.2", "in_progress.3", "completed.2", "queued.1", "in_progress.3", "completed.1"];
+    assert_eq!(payloads.len(), names.len());
+    for (name, payload) in names.into_iter().zip(&payloads) {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../jit-github/tests/payloads");
+        let text = std::fs::read(format!("{folder}/workflow_job.{name}.json")).unwrap();
+        let example = serde_json::from_slice::<Value>(&text).unwrap();
+        assert_eq!(missing(&example, payload, ""), Vec::<String>::new(), "{name}");
+        assert_eq!(payload["action"], example["action"], "{name}");
+        for unknown in
+            ["/repository/license", "/repository/size", "/repository/language", "/repository/has_pages"]
+        {
+            assert_eq!(payload.pointer(unknown), example.pointer(unknown), "{name}: {unknown}");
+        }
+        assert_eq!(
+            payload["repository"]["has_discussions"],
+            json!(false),
+            "{name}, also where it is too old for it"
+        );
+        let text = payload.to_string();
+        for theirs in ["lineville", "wolfy1339", "Codertocat", "289782451", "12877621891", "14541957942"] {
+            assert!(!text.contains(theirs), "{name} still has {theirs}: {text}");
+        }
+    }
+    let deployment = &payloads[1]["deployment"];
+    assert_eq!((&deployment["environment"], &deployment["task"]), (&json!("prod"), &json!("deploy")));
+    assert_eq!(deployment["sha"], payloads[1]["workflow_job"]["head_sha"]);
+    assert_eq!(deployment["creator"]["login"], "octocat");
+    assert!(payloads[4].get("deployment").is_none(), "this job is deployed nowhere");
+}
+
+#[test]
+fn a_payload_of_a_users_repository_names_no_organization() {
+    let mut world = World::new();
+    let user = world.github.add_user("mona");
+    let repository = world.github.add_repository(user, "dots", Visibility::Public);
+    world.github.install(user, RepositorySelection::All);
+    let spec = WorkflowSpec::new("CI", vec![JobSpec::new("build", &["linux"])]);
+    world.github.start_run(world.now, repository, spec).unwrap();
+    let run = world.github.runs().next().unwrap().id;
+    world.github.cancel(world.now, run);
+    for payload in world.payloads() {
+        assert!(payload.get("organization").is_none(), "{payload}");
+        assert_eq!(payload["repository"]["visibility"], "public");
+    }
+}
+
 #[test]
 fn a_job_of_a_repository_without_the_app_is_told_to_nobody() {
     let mut world = World::new();
