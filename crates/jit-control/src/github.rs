@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use crate::effects::{Effects, Request, Response, SendError};
-use crate::ledger::{Key, Kind, Ledger as _};
+use crate::ledger::{Key, Kind, Ledger as _, Write};
 use crate::limits;
 use crate::settings::GitHubApp;
 use crate::shell::{Failure, Shell, put};
@@ -57,6 +57,16 @@ pub enum GitHubError {
     /// The ledger failed.
     #[error(transparent)]
     Failure(#[from] Failure),
+}
+
+/// What GitHub says of a run.
+#[derive(Debug)]
+pub struct RunJobs {
+    /// Its jobs.
+    pub jobs: Vec<jit_github::jobs::WorkflowJob>,
+    /// Notes that this answer is known. To be written only when everything in it is recorded: from then on GitHub says
+    /// nothing of the run until it changes.
+    pub mark: Option<Write>,
 }
 
 impl<'s, 'e, E: Effects> GitHub<'s, 'e, E> {
@@ -143,7 +153,7 @@ impl<'s, 'e, E: Effects> GitHub<'s, 'e, E> {
         self.read(jit_github::runners::parse_deletion(&reply)).await
     }
 
-    /// The jobs of a run's newest attempt, all pages. None when nothing changed since the last time that all was read.
+    /// The jobs of a run's newest attempt, all pages. None when nothing changed since [`RunJobs::mark`] was written.
     ///
     /// # Errors
     /// [`GitHubError`].
@@ -152,7 +162,7 @@ impl<'s, 'e, E: Effects> GitHub<'s, 'e, E> {
         installation: InstallationId,
         repository: &RepositoryName,
         run: RunId,
-    ) -> Result<Option<Vec<jit_github::jobs::WorkflowJob>>, GitHubError> {
+    ) -> Result<Option<RunJobs>, GitHubError> {
         let auth = self.authorize(installation, Need::Actions).await?;
         let repository = Repository::parse(repository.as_str()).map_err(unusable)?;
         let key = Cursor::key(&format!("jobs-etag/{run}"));
@@ -179,10 +189,10 @@ impl<'s, 'e, E: Effects> GitHub<'s, 'e, E> {
                 // An ETag stands for one page, so only a list of one page is known by it.
                 (None, Some(etag)) if page == PageNumber::FIRST => {
                     let version = known.as_ref().map_or(0, |k| k.version);
-                    self.shell.commit(vec![put(&key, version, &Cursor(etag.as_str().to_owned()))]).await?;
-                    return Ok(Some(all));
+                    let mark = Some(put(&key, version, &Cursor(etag.as_str().to_owned())));
+                    return Ok(Some(RunJobs { jobs: all, mark }));
                 }
-                (None, _) => return Ok(Some(all)),
+                (None, _) => return Ok(Some(RunJobs { jobs: all, mark: None })),
             }
         }
         Err(GitHubError::Unusable("a run lists more jobs than GitHub allows".into()))

@@ -6,18 +6,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use jit_domain::class::Scope;
 use jit_domain::decide::rebalancer::{self as decide, CloudView, RunnerView, Step};
 use jit_domain::decide::{lifecycle as lifecycle_decide, scaleup, supply};
-use jit_domain::ids::{Cloud, InstallationId, InstanceKey, Region, RunnerId};
+use jit_domain::ids::{Cloud, InstallationId, InstanceKey, Region, RepositoryName, RunnerId};
 use jit_domain::instance::{Instance, InstancePhase};
 use jit_domain::job::{Job, RunnerRef};
 use jit_domain::observation::{Action, Observation};
 use jit_domain::time::Timestamp;
 use jit_github::Status;
+use jit_github::jobs::WorkflowJob;
 use jit_github::runners::{Deletion, Runner};
 use serde_json::json;
 
 use crate::cloud::{Clouds, Seen};
 use crate::effects::Effects;
-use crate::github::{GitHub, GitHubError, Priority, activity};
+use crate::github::{GitHub, GitHubError, Priority, RunJobs, activity};
 use crate::lifecycle;
 use crate::limits;
 use crate::message::Message;
@@ -305,16 +306,11 @@ async fn ask_runs<E: Effects>(
             break;
         }
         match github.jobs_of_run(installation, &repository, run).await {
-            Ok(jobs) => {
+            Ok(answer) => {
                 asked += 1;
-                let told: Vec<Observation> = (jobs.unwrap_or_default().iter())
-                    .filter_map(|job| observation_of(world, job, installation, &repository, shell.now()))
-                    .collect();
-                for observation in told {
-                    let recorded =
-                        observe::record_one(shell, observation.job, std::slice::from_ref(&observation))
-                            .await?;
-                    lifecycle::follow(shell, &observation, recorded.job.as_ref()).await?;
+                if let Some(RunJobs { jobs, mark }) = answer {
+                    record_jobs(shell, world, &jobs, (installation, &repository)).await?;
+                    shell.commit(mark.into_iter().collect()).await?;
                 }
                 note_asked(shell, world, run).await?;
             }
@@ -329,6 +325,20 @@ async fn ask_runs<E: Effects>(
 }
 
 /// Notes at the run's open jobs that GitHub was asked.
+async fn record_jobs<E: Effects>(
+    shell: &Shell<'_, E>,
+    world: &World,
+    jobs: &[WorkflowJob],
+    (installation, repository): (InstallationId, &RepositoryName),
+) -> Result<(), Failure> {
+    for job in jobs {
+        let Some(told) = observation_of(world, job, installation, repository, shell.now()) else { continue };
+        let recorded = observe::record_one(shell, told.job, std::slice::from_ref(&told)).await?;
+        lifecycle::follow(shell, &told, recorded.job.as_ref()).await?;
+    }
+    Ok(())
+}
+
 async fn note_asked<E: Effects>(
     shell: &Shell<'_, E>,
     world: &World,
@@ -349,9 +359,9 @@ async fn note_asked<E: Effects>(
 /// What the jobs API says of a job, in the form of an event. None for a status that says nothing about its phase.
 pub fn observation_of(
     world: &World,
-    job: &jit_github::jobs::WorkflowJob,
+    job: &WorkflowJob,
     installation: InstallationId,
-    repository: &jit_domain::ids::RepositoryName,
+    repository: &RepositoryName,
     now: Timestamp,
 ) -> Option<Observation> {
     let action = match job.status {

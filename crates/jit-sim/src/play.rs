@@ -11,6 +11,7 @@ use jit_fakes::model::Model as _;
 
 use crate::plane::{Plane, Shared, deliver, settle};
 use crate::timeline::Timeline;
+use crate::world::to_route;
 
 /// Plays for ever. End it by dropping the future.
 pub async fn play(plane: Plane, world: Shared, timeline: Arc<Timeline>) {
@@ -109,13 +110,4 @@ fn tell(
     };
     let now_ms = u64::try_from(plane.now().as_millisecond()).unwrap_or(0);
     timeline.say(now_ms, "instance", &format!("{instance_id} {path} -> {status} {why}"));
-}
-
-/// A request to our public address, as the host's router takes it.
-fn to_route(request: Request<Vec<u8>>) -> Request<Vec<u8>> {
-    let (mut parts, body) = request.into_parts();
-    if let Some(path) = parts.uri.path_and_query() {
-        parts.uri = http::Uri::from(path.clone());
-    }
-    Request::from_parts(parts, body)
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+#[cfg(feature = "components")]
 use jit_host::{Log, Stream};
 use serde_json::Value;
 
@@ -37,6 +38,11 @@ impl Timeline {
         }
     }
 
+    /// Whether nothing is printed.
+    pub fn is_silent(&self) -> bool {
+        self.detail == Detail::Silent
+    }
+
     /// What the host said of components that ended badly.
     pub fn faults(&self) -> Vec<String> {
         self.errors.lock().map(|errors| errors.clone()).unwrap_or_default()
@@ -52,9 +58,10 @@ impl Timeline {
 const ROUTINE: [&str; 5] =
     ["drained the jobs queue", "drained the lifecycle queue", "rebalanced", "swept", "jobs of a class wait"];
 
+#[cfg(feature = "components")]
 impl Log for Timeline {
     fn line(&self, component: &str, stream: Stream, line: &str) {
-        let Ok(Value::Object(mut event)) = serde_json::from_str::<Value>(line) else {
+        if !self.event(component, line) {
             if stream == Stream::Host
                 && let Ok(mut errors) = self.errors.lock()
             {
@@ -63,15 +70,21 @@ impl Log for Timeline {
             if self.detail == Detail::Everything || stream != Stream::Stdout {
                 println!("        {component:<10} {line}");
             }
-            return;
-        };
+        }
+    }
+}
+
+impl Timeline {
+    /// Tells an event of the control plane. Whether the line was one.
+    pub fn event(&self, component: &str, line: &str) -> bool {
+        let Ok(Value::Object(mut event)) = serde_json::from_str::<Value>(line) else { return false };
         let time = event.remove("time_ms").and_then(|t| t.as_u64()).unwrap_or(self.started_ms);
         let text = event.remove("event").and_then(|e| e.as_str().map(str::to_owned)).unwrap_or_default();
         let level = event.remove("level");
         event.remove("function");
         let is_routine = ROUTINE.contains(&text.as_str());
         if self.detail == Detail::Silent || is_routine && self.detail != Detail::Everything {
-            return;
+            return true;
         }
         let fields: Vec<String> = event
             .into_iter()
@@ -82,5 +95,6 @@ impl Log for Timeline {
             .collect();
         let mark = if level.as_ref().and_then(Value::as_str) == Some("info") { "" } else { "! " };
         println!("{} {component:<10} {mark}{text}  {}", self.stamp(time), fields.join(" "));
+        true
     }
 }

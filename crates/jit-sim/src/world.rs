@@ -8,7 +8,9 @@ use http::{Request, Response};
 use jiff::Timestamp;
 use jit_domain::policy::Policy;
 use jit_fakes::cloud::{Aws, AwsConfig, Catalogue, MachineType, Principal, Subnet};
-use jit_fakes::github::{GitHub, InstallationId, RepositoryId, RepositorySelection, Settings, Visibility};
+use jit_fakes::github::{
+    AccountId, GitHub, InstallationId, RepositoryId, RepositorySelection, Settings, Visibility,
+};
 use jit_fakes::instance::{Fleet, InstanceSettings};
 use jit_fakes::model::Model as _;
 use secrecy::SecretString;
@@ -43,6 +45,8 @@ pub struct World {
     pub aws: Aws,
     /// The instances that run in AWS.
     pub fleet: Fleet,
+    /// The organisation that the repository belongs to.
+    pub organisation: AccountId,
     /// The repository whose workflows are started.
     pub repository: RepositoryId,
     /// The App's installation.
@@ -77,7 +81,7 @@ impl World {
                 actions,
             ));
         }
-        Ok(Self { github, aws, fleet: Fleet::new(instances), repository, installation })
+        Ok(Self { github, aws, fleet: Fleet::new(instances), organisation, repository, installation })
     }
 
     /// When something happens by itself next.
@@ -132,6 +136,23 @@ pub fn variables() -> BTreeMap<String, String> {
         variables.insert(format!("{name}_aws_secret_access_key"), secret_access_key(name));
     }
     variables
+}
+
+/// What nobody may find in logs, records, tags or replies.
+pub fn secrets() -> Vec<String> {
+    let lines = APP_PRIVATE_KEY.lines().filter(|line| !line.contains("-----")).map(str::to_owned);
+    let variables = variables();
+    let secret = ["github_webhook_secret", "claim_key", "cron_token"].map(|name| variables[name].clone());
+    lines.chain(secret).chain(PRINCIPALS.iter().map(|(name, _)| secret_access_key(name))).collect()
+}
+
+/// A request to our public address, as a host's router takes it.
+pub fn to_route(request: Request<Vec<u8>>) -> Request<Vec<u8>> {
+    let (mut parts, body) = request.into_parts();
+    if let Some(path) = parts.uri.path_and_query() {
+        parts.uri = http::Uri::from(path.clone());
+    }
+    Request::from_parts(parts, body)
 }
 
 /// Everything that the configuration names: subnets in zones of their own, images, machine types, groups and profiles.

@@ -19,6 +19,7 @@ use self::world::World;
 use super::{Effects, KeyValue, KeyValueError, KeyValueReply, Request, Response, SendError};
 
 pub mod interleave;
+pub mod store;
 mod world;
 
 /// What goes wrong at an effect. Effects are key-value operations and requests, counted together from 1 in each invocation.
@@ -97,12 +98,12 @@ impl MemoryEffects {
 
     /// All keys of the store, in order.
     pub fn keys(&self) -> Vec<String> {
-        self.world.borrow().keys()
+        self.world.borrow().store.keys()
     }
 
     /// A value as it is stored now.
     pub fn value(&self, key: &str) -> Option<Vec<u8>> {
-        self.world.borrow().values.get(key).cloned()
+        self.world.borrow().store.value(key).map(<[u8]>::to_vec)
     }
 
     /// The lines logged so far by all invocations.
@@ -196,7 +197,7 @@ impl Effects for MemoryEffects {
         if fault == Some(Fault::FailBefore) {
             return failed;
         }
-        let reply = self.world.borrow_mut().apply(operation);
+        let reply = self.world.borrow_mut().store.apply(operation);
         match fault {
             Some(Fault::CrashAfter) => self.crash().await,
             Some(Fault::FailAfter) => return failed,

@@ -142,6 +142,14 @@ impl<E: Effects> Ledger for KeyValueLedger<'_, E> {
     }
 }
 
+/// Reads what stands under one of the store's keys as a record; none if it is something else, deleted, or of a newer form.
+/// For checkers and tools that look at a store from outside; functions read through the ledger.
+pub fn record_at(key: &str, bytes: &[u8]) -> Option<Record> {
+    let key = keys::parse_record(key)?;
+    let (header, value) = Header::decode(bytes.to_vec()).ok()?;
+    (!header.deleted).then_some(Record { key, version: header.version, value })
+}
+
 fn check_name(key: &Key) -> Result<(), LedgerError> {
     if key.name.is_empty() || key.name.len() > limits::NAME_BYTES_MAX {
         let cause = format!("a name has 1 to {} bytes, this one {}", limits::NAME_BYTES_MAX, key.name.len());

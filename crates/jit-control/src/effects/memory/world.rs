@@ -1,12 +1,12 @@
-//! What invocations share in memory: values, counters, clock, randomness, sleepers, log lines.
+//! What invocations share in memory: the store, clock, randomness, sleepers, log lines.
 //! Faults are not here: they belong to one invocation.
 
 use std::collections::BTreeMap;
 
 use jit_domain::time::Timestamp;
 
-use crate::effects::store::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
-use crate::effects::{KeyValue, KeyValueError, KeyValueReply, Request, Response, SendError};
+use super::store::Store;
+use crate::effects::{Request, Response, SendError};
 
 /// 2026-11-21T00:00:00Z.
 const FIRST_NOW: Timestamp = Timestamp::from_s(1_795_219_200);
@@ -14,13 +14,12 @@ const FIRST_NOW: Timestamp = Timestamp::from_s(1_795_219_200);
 type Answer = Box<dyn FnMut(Request) -> Result<Response, SendError>>;
 
 pub(super) struct World {
-    pub(super) values: BTreeMap<String, Vec<u8>>,
+    pub(super) store: Store,
     pub(super) now: Timestamp,
     pub(super) answer: Option<Answer>,
     pub(super) log: Vec<String>,
     pub(super) driven: bool,
     pub(super) crashes: usize,
-    counters: BTreeMap<String, u64>,
     random_state: u64,
     invocations: usize,
     /// Who can go on at once, by invocation: each effect begins with giving way.
@@ -32,13 +31,12 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(seed: u64) -> Self {
         Self {
-            values: BTreeMap::new(),
+            store: Store::default(),
             now: FIRST_NOW,
             answer: None,
             log: Vec::new(),
             driven: false,
             crashes: 0,
-            counters: BTreeMap::new(),
             random_state: seed,
             invocations: 0,
             runnable: Vec::new(),
@@ -50,55 +48,6 @@ impl World {
     pub(super) fn next_invocation(&mut self) -> usize {
         self.invocations += 1;
         self.invocations
-    }
-
-    pub(super) fn keys(&self) -> Vec<String> {
-        let mut keys: Vec<String> = self.values.keys().chain(self.counters.keys()).cloned().collect();
-        keys.sort_unstable();
-        keys
-    }
-
-    /// Carries out one operation. A key used both as a counter and as a value is refused: sqlite would end the host's store.
-    pub(super) fn apply(&mut self, operation: KeyValue) -> Result<KeyValueReply, KeyValueError> {
-        self.check(&operation).map_err(KeyValueError::Denied)?;
-        Ok(match operation {
-            KeyValue::Get(key) => KeyValueReply::Value(self.values.get(&key).cloned()),
-            KeyValue::Set(key, value) => {
-                self.values.insert(key, value);
-                KeyValueReply::Done
-            }
-            KeyValue::Delete(key) => {
-                self.values.remove(&key);
-                self.counters.remove(&key);
-                KeyValueReply::Done
-            }
-            KeyValue::Keys => KeyValueReply::Keys(self.keys()),
-            KeyValue::Increment(key, by) => {
-                let count = self.counters.entry(key).or_default();
-                *count += by;
-                KeyValueReply::Count(*count)
-            }
-        })
-    }
-
-    fn check(&self, operation: &KeyValue) -> Result<(), String> {
-        let (key, is_counter) = match operation {
-            KeyValue::Get(key) | KeyValue::Set(key, _) => (key, false),
-            KeyValue::Increment(key, _) => (key, true),
-            KeyValue::Delete(_) | KeyValue::Keys => return Ok(()),
-        };
-        if key.len() > KEY_BYTES_MAX {
-            return Err(format!("a key of {} bytes", key.len()));
-        }
-        if let KeyValue::Set(_, value) = operation
-            && value.len() > VALUE_BYTES_MAX
-        {
-            return Err(format!("a value of {} bytes", value.len()));
-        }
-        if is_counter && self.values.contains_key(key) || !is_counter && self.counters.contains_key(key) {
-            return Err(format!("{key} is used both as a counter and as a value"));
-        }
-        Ok(())
     }
 
     /// Fills with the next bytes of a SplitMix64 sequence.

@@ -125,6 +125,14 @@ pub(super) fn by_record(listing: &[String]) -> BTreeMap<Key, Belongings> {
     all
 }
 
+/// The record that is stored under a key, if one is.
+pub(super) fn parse_record(listed: &str) -> Option<Key> {
+    match split(listed)? {
+        ("r", key, _) => Some(key),
+        _ => None,
+    }
+}
+
 /// The records that have entries in the index.
 pub(super) fn marked(listing: &[String]) -> impl Iterator<Item = Key> + '_ {
     listing.iter().filter_map(|listed| match split(listed) {

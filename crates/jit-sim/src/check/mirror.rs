@@ -1,0 +1,72 @@
+//! The records as they are written, decoded, so that checkers can compare them with the world at any moment.
+//! Not here: any judgement but that phases go forward.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jit_control::ledger::Kind;
+use jit_control::ledger::key_value::record_at;
+use jit_control::stored::Stored as _;
+use jit_domain::class::Class;
+use jit_domain::instance::Instance;
+use jit_domain::job::Job;
+
+/// The last written jobs, classes and instances.
+#[derive(Debug, Default)]
+pub struct Mirror {
+    /// Jobs by GitHub's id.
+    pub jobs: BTreeMap<u64, Job>,
+    /// Classes by key.
+    pub classes: BTreeMap<String, Class>,
+    /// Instances by the cloud's id.
+    pub instances: BTreeMap<String, Instance>,
+    /// When each job that no longer wants a runner was last known to want one.
+    pub wanted_until: BTreeMap<u64, Timestamp>,
+}
+
+impl Mirror {
+    /// Takes in a write; the answer says which phase went backwards.
+    pub fn stored(&mut self, now: Timestamp, key: &str, value: &[u8]) -> Option<String> {
+        let record = record_at(key, value)?;
+        match record.key.kind {
+            Kind::Job => {
+                let job = Job::decode(&record.value).ok()?;
+                let (id, phase) = (job.id.0, job.phase);
+                if !job.is_demand() && self.jobs.get(&id).is_some_and(Job::is_demand) {
+                    self.wanted_until.insert(id, now);
+                }
+                let before = self.jobs.insert(id, job)?;
+                (before.phase > phase).then(|| format!("job {id} went from {:?} to {phase:?}", before.phase))
+            }
+            Kind::Instance => {
+                let instance = Instance::decode(&record.value).ok()?;
+                let (id, phase) = (instance.key.id.clone(), instance.phase.clone());
+                let before = self.instances.insert(id.clone(), instance)?;
+                // A registration that was never used may be followed by another: the instance is minting again, under the next name.
+                let is_next_mint =
+                    self.instances.get(&id).is_some_and(|i| i.mints.len() > before.mints.len());
+                (before.phase.rank() > phase.rank() && !is_next_mint)
+                    .then(|| format!("instance {id} went from {:?} to {phase:?}", before.phase))
+            }
+            Kind::Class => {
+                let class = Class::decode(&record.value).ok()?;
+                self.classes.insert(class.identity.key().as_str().to_owned(), class);
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// Records that still need watching, in words.
+    pub fn open(&self) -> Vec<String> {
+        let jobs = self.jobs.values().filter(|job| job.is_open());
+        let instances = self.instances.values().filter(|instance| instance.is_open());
+        let classes = self.classes.values().filter(|class| class.open_batches().next().is_some());
+        (jobs.map(|job| {
+            format!("job {} {:?} since {} waits for {:?}", job.id.0, job.phase, job.moved_at, job.wait)
+        }))
+        .chain(instances.map(|instance| format!("instance {} {:?}", instance.key.id, instance.phase)))
+        .chain(classes.map(|class| format!("class {} with open batches", class.identity.key().as_str())))
+        .collect()
+    }
+}

@@ -1,0 +1,414 @@
+//! How a seed becomes a world: which troubles it has, how large it is, what is asked of it. Each trouble is drawn by itself, so
+//! that each is met alone and in all company.
+//! Not here: the troubles themselves.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use anyhow::{Result, anyhow};
+use jiff::{SignedDuration, Timestamp};
+use jit_control::configuration;
+use jit_fakes::cloud::{CapacityPool, CapacityType, Delay};
+use jit_fakes::github::{
+    Conclusion, DeliveryNoise, JobSpec, RepositoryId, RepositorySelection, Visibility, WorkflowSpec,
+};
+use jit_fakes::instance::{Fate, InstanceSettings};
+use jit_fakes::model::Random;
+
+use crate::check::Checks;
+use crate::faults::{Faults, Rates};
+use crate::native::drive::Network;
+use crate::native::plane::Parts;
+use crate::timeline::Timeline;
+use crate::workload::{Event, Notice, Workload};
+use crate::world::{World, secrets};
+
+/// A trouble that a world can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trouble {
+    /// Invocations end in the middle.
+    Crashes,
+    /// The store and services refuse, or lose replies.
+    LostReplies,
+    /// Requests arrive after their caller has given up; invocations stop for seconds.
+    Stalls,
+    /// Deliveries are lost, late, doubled.
+    Deliveries,
+    /// Instances' requests and replies get lost.
+    Network,
+    /// Instances fail in all ways.
+    BadInstances,
+    /// Spot capacity is scarce, and comes and goes.
+    Capacity,
+    /// Instances are taken back.
+    Interruptions,
+    /// The cloud's listings lag behind.
+    StaleListings,
+    /// The cloud throttles early.
+    Throttling,
+    /// The whole plane is down for a while.
+    Outage,
+    /// The host's clock jumps.
+    ClockJumps,
+    /// Somebody cancels runs.
+    Cancels,
+    /// Pools may hold few instances.
+    TightCaps,
+}
+
+const TROUBLES: [Trouble; 14] = [
+    Trouble::Crashes,
+    Trouble::LostReplies,
+    Trouble::Stalls,
+    Trouble::Deliveries,
+    Trouble::Network,
+    Trouble::BadInstances,
+    Trouble::Capacity,
+    Trouble::Interruptions,
+    Trouble::StaleListings,
+    Trouble::Throttling,
+    Trouble::Outage,
+    Trouble::ClockJumps,
+    Trouble::Cancels,
+    Trouble::TightCaps,
+];
+
+/// One world, ready to be played.
+#[derive(Debug)]
+pub struct Setting {
+    /// Its seed.
+    pub seed: u64,
+    /// Its troubles; none in every fifth world.
+    pub troubles: Vec<Trouble>,
+    /// What the plane is made of.
+    pub parts: Parts,
+    /// The network to the instances.
+    pub network: Network,
+    /// What happens.
+    pub workload: Workload,
+    /// From then on nothing new goes wrong.
+    pub calm_at: Timestamp,
+    /// Instances that all pools together may have at once.
+    pub instances_max: u64,
+}
+
+/// Draws by purpose from a seed.
+struct Draw(Random);
+
+impl Draw {
+    fn below(&self, purpose: &'static str, n: u64, bound: u64) -> u64 {
+        self.0.of(purpose, n) % bound.max(1)
+    }
+
+    fn one_in(&self, purpose: &'static str, n: u64, many: u64) -> bool {
+        self.below(purpose, n, many) == 0
+    }
+
+    fn pick<'a, T>(&self, purpose: &'static str, n: u64, of: &'a [T]) -> &'a T {
+        &of[usize::try_from(self.below(purpose, n, of.len() as u64)).unwrap_or(0)]
+    }
+}
+
+/// When every world begins.
+pub const START_S: i64 = 1_795_219_200;
+/// How long a world is asked for work, and has its troubles.
+const BUSY: SignedDuration = SignedDuration::from_mins(30);
+const REGION: &str = "us-east-1";
+const SUBNETS: [&str; 2] = ["subnet-0123456789abcdef0", "subnet-0fedcba9876543210"];
+const TYPES: [&str; 2] = ["c6i.xlarge", "c6i.4xlarge"];
+
+impl Setting {
+    /// The world of a seed.
+    ///
+    /// # Errors
+    /// The configuration that was drawn is not valid: a fault of this program.
+    pub fn of(seed: u64, timeline: Timeline) -> Result<Self> {
+        let draw = Draw(Random::new(seed));
+        let troubles: Vec<Trouble> = if seed % 5 == 0 {
+            Vec::new()
+        } else {
+            TROUBLES.into_iter().filter(|trouble| draw.one_in("trouble", *trouble as u64, 4)).collect()
+        };
+        Self::with(seed, &troubles, timeline)
+    }
+
+    /// The world of a seed with these troubles instead of the drawn ones.
+    ///
+    /// # Errors
+    /// As [`Setting::of`].
+    pub fn with(seed: u64, troubles: &[Trouble], timeline: Timeline) -> Result<Self> {
+        let draw = Draw(Random::new(seed));
+        let has = |trouble| troubles.contains(&trouble);
+        let start = Timestamp::from_second(START_S)?;
+        let calm_at = start.saturating_add(BUSY)?;
+        let caps = caps(&draw, has(Trouble::TightCaps));
+        let configuration = configuration(&caps);
+        let policy = configuration::parse(&configuration).map_err(|faults| anyhow!("{faults:?}"))?;
+        let mut world = World::new(&policy, instances(seed, has(Trouble::BadInstances)), seed, start)?;
+        let repositories = repositories(&mut world, &draw);
+        trouble_world(&mut world, &draw, troubles);
+        let mut workload = workload(&draw, start, &repositories, has(Trouble::Cancels));
+        trouble_workload(&mut workload, &draw, start, troubles);
+        let checks = Checks::new(caps.clone(), secrets());
+        let network = Network {
+            random: Random::new(seed),
+            lost_per_mille: if has(Trouble::Network) { 30 } else { 0 },
+            reply_lost_per_mille: if has(Trouble::Network) { 50 } else { 0 },
+            until: calm_at,
+        };
+        let parts = Parts {
+            seed,
+            start,
+            configuration,
+            world,
+            checks,
+            faults: Faults::drawn(seed, rates(&draw, troubles), calm_at),
+            latency_max: *draw.pick("latency", 0, &LATENCIES),
+            outages: outages(&draw, start, has(Trouble::Outage)),
+            clock_jumps: clock_jumps(&draw, start, calm_at, has(Trouble::ClockJumps)),
+            timeline,
+        };
+        let instances_max = caps.values().sum();
+        Ok(Self { seed, troubles: troubles.to_vec(), parts, network, workload, calm_at, instances_max })
+    }
+}
+
+/// Longest way of a request and of an operation on the store.
+const LATENCIES: [(SignedDuration, SignedDuration); 3] = [
+    (SignedDuration::from_millis(60), SignedDuration::from_millis(2)),
+    (SignedDuration::from_millis(400), SignedDuration::from_millis(10)),
+    (SignedDuration::from_millis(1_500), SignedDuration::from_millis(40)),
+];
+
+fn caps(draw: &Draw, is_tight: bool) -> BTreeMap<String, u64> {
+    let cap = |n| if is_tight { 2 + draw.below("cap", n, 10) } else { 2_000 };
+    [("large".to_owned(), cap(0)), ("default".to_owned(), cap(1))].into()
+}
+
+/// Two pools with overlapping labels: the special one first, as users are told to write them.
+fn configuration(caps: &BTreeMap<String, u64>) -> String {
+    let mut text = String::from(
+        "[deployment]\nname = \"jit-runners\"\nrunner_prefix = \"jit\"\n\n[agent]\nversion = \"2.336.0\"\n\n[storage]\nbackend = \"key-value\"\n",
+    );
+    for (name, labels, machine_type) in [
+        ("large", "\"self-hosted\", \"linux\", \"x64\", \"large\"", TYPES[1]),
+        ("default", "\"self-hosted\", \"linux\", \"x64\"", TYPES[0]),
+    ] {
+        let cap = caps.get(name).copied().unwrap_or(1);
+        let _ = write!(
+            text,
+            r#"
+[[pool]]
+name = "{name}"
+labels = [{labels}]
+scope = "organisation"
+repositories = []
+runner_group_id = 1
+default_machine_type = "{machine_type}"
+[pool.caps]
+instances = {cap}
+instances_per_organisation = {cap}
+launches_per_hour = 20000
+[[pool.offering]]
+cloud = "aws"
+region = "{REGION}"
+subnets = ["{}", "{}"]
+machine_types = ["{machine_type}"]
+capacity_types = ["spot", "on-demand"]
+[[pool.image]]
+cloud = "aws"
+region = "{REGION}"
+id = "ami-0123456789abcdef0"
+kind = "baked"
+[pool.machine]
+security_groups = ["sg-0123456789abcdef0"]
+instance_profile = "arn:aws:iam::123456789012:instance-profile/jit-runners-runner"
+disk_gib = 40
+root_device = "/dev/sda1"
+public_address = "as-subnet"
+"#,
+            SUBNETS[0], SUBNETS[1]
+        );
+    }
+    text
+}
+
+fn instances(seed: u64, is_bad: bool) -> InstanceSettings {
+    let mix = [
+        Fate::NeverBoots,
+        Fate::BootsSlowly(SignedDuration::from_secs(200)),
+        Fate::MetadataLate(SignedDuration::from_secs(20)),
+        Fate::BootScriptFails,
+        Fate::ClaimReplyLost(2),
+        Fate::AgentExitsAtOnce,
+        Fate::AgentHangs,
+        Fate::MachineDies(SignedDuration::from_secs(30)),
+        Fate::Hostile,
+    ];
+    InstanceSettings {
+        boot: Delay::LogNormal { p50: SignedDuration::from_secs(25), p99: SignedDuration::from_secs(70) },
+        github_url: "http://github.test".into(),
+        seed,
+        fate_mix: if is_bad { mix.into_iter().map(|fate| (20, fate)).collect() } else { Vec::new() },
+        ..InstanceSettings::default()
+    }
+}
+
+fn repositories(world: &mut World, draw: &Draw) -> Vec<RepositoryId> {
+    let mut all = vec![world.repository];
+    let organisation = world.organisation;
+    for n in 0..draw.below("repositories", 0, 3) {
+        all.push(world.github.add_repository(organisation, &format!("service-{n}"), Visibility::Private));
+    }
+    if draw.one_in("second organisation", 0, 3) {
+        let other = world.github.add_organization("other-org");
+        world.github.install(other, RepositorySelection::All);
+        all.push(world.github.add_repository(other, "tool", Visibility::Private));
+    }
+    all
+}
+
+fn trouble_world(world: &mut World, draw: &Draw, troubles: &[Trouble]) {
+    for trouble in troubles {
+        match trouble {
+            Trouble::Deliveries => world.github.set_delivery_noise(DeliveryNoise {
+                fails_per_mille: 20,
+                vanishes_per_mille: 20,
+                twice_per_mille: 60,
+                late_per_mille: 60,
+                late_max: SignedDuration::from_secs(*draw.pick("lateness", 0, &[20, 120, 900])),
+            }),
+            Trouble::StaleListings => {
+                let high = SignedDuration::from_secs(*draw.pick("lag", 0, &[3, 15, 60]));
+                world.aws.times_mut().lag = Delay::Uniform { low: SignedDuration::ZERO, high };
+            }
+            Trouble::Throttling => {
+                let limits = world.aws.limits_mut();
+                limits.run_requests.size = 2;
+                limits.run_requests.per_second = 1;
+                // Less than a batch could never launch one.
+                limits.run_resources.size = 260;
+                limits.describe_requests.size = 2;
+                limits.describe_requests.per_second = 1;
+                limits.terminate_requests.size = 2;
+                limits.terminate_requests.per_second = 1;
+            }
+            _ => {}
+        }
+    }
+}
+
+fn rates(draw: &Draw, troubles: &[Trouble]) -> Rates {
+    let mut rates = Rates::default();
+    // Sometimes rare, so that a lone fault meets an otherwise sound world.
+    let scale = *draw.pick("scale", 0, &[1, 4, 10]);
+    for trouble in troubles {
+        match trouble {
+            Trouble::Crashes => (rates.crash_before, rates.crash_after) = (3 * scale, 6 * scale),
+            Trouble::LostReplies => {
+                (rates.refused, rates.reply_lost, rates.service_fails) = (15 * scale, 15 * scale, 10 * scale);
+            }
+            Trouble::Stalls => (rates.arrives_late, rates.stalls) = (5 * scale, 5 * scale),
+            _ => {}
+        }
+    }
+    rates
+}
+
+fn outages(draw: &Draw, start: Timestamp, has: bool) -> Vec<(Timestamp, Timestamp)> {
+    let minutes = SignedDuration::from_mins;
+    let from = start.saturating_add(minutes(3 + i64::try_from(draw.below("outage", 0, 15)).unwrap_or(0)));
+    let life = minutes(*draw.pick("outage", 1, &[1, 5, 12]));
+    match from.and_then(|from| Ok((from, from.saturating_add(life)?))) {
+        Ok(outage) if has => vec![outage],
+        _ => Vec::new(),
+    }
+}
+
+fn clock_jumps(
+    draw: &Draw,
+    start: Timestamp,
+    calm_at: Timestamp,
+    has: bool,
+) -> Vec<(Timestamp, SignedDuration)> {
+    if !has {
+        return Vec::new();
+    }
+    let by = SignedDuration::from_secs(*draw.pick("jump", 0, &[-40, -5, 3, 20, 90]));
+    let at = SignedDuration::from_secs(60 + i64::try_from(draw.below("jump", 1, 900)).unwrap_or(0));
+    let jumps = start.saturating_add(at).map(|at| vec![(at, by), (calm_at, SignedDuration::ZERO)]);
+    jumps.unwrap_or_default()
+}
+
+/// Runs of all forms within the busy time.
+fn workload(draw: &Draw, start: Timestamp, repositories: &[RepositoryId], has_cancels: bool) -> Workload {
+    let mut workload = Workload::default();
+    let runs = *draw.pick("runs", 0, &[1, 3, 8, 20, 40]);
+    let is_burst = draw.one_in("burst", 0, 4);
+    for n in 0..runs {
+        let within_s = if is_burst { 30 } else { 1_500 };
+        let wait = SignedDuration::from_secs(i64::try_from(draw.below("arrival", n, within_s)).unwrap_or(0));
+        let repository = *draw.pick("repository", n, repositories);
+        let cancelled_after = (has_cancels && draw.one_in("cancel", n, 3)).then(|| {
+            SignedDuration::from_secs(i64::try_from(draw.below("cancel after", n, 240)).unwrap_or(0))
+        });
+        let workflow = Box::new(WorkflowSpec::new(&format!("Flow {n}"), jobs(draw, n)));
+        let at = start.saturating_add(wait).unwrap_or(start);
+        workload.at(at, Event::Run { repository, workflow, cancelled_after });
+    }
+    workload
+}
+
+fn jobs(draw: &Draw, n: u64) -> Vec<JobSpec> {
+    let labels: &[&str] = match draw.below("labels", n, 6) {
+        0 => &["self-hosted", "linux", "x64", "large"],
+        1 => &["self-hosted"],
+        2 => &["Linux", "self-hosted", "C6I.xlarge"],
+        _ => &["self-hosted", "linux", "x64"],
+    };
+    let lasting = 10 + draw.below("duration", n, 200);
+    let conclusion = if draw.one_in("failure", n, 8) { Conclusion::Failure } else { Conclusion::Success };
+    let job = JobSpec::new("build", labels).lasting(lasting, conclusion);
+    match draw.below("form", n, 6) {
+        0 => vec![job.matrix(*draw.pick("legs", n, &[2, 3, 8, 20, 51]), None).without_fail_fast()],
+        1 => vec![
+            job,
+            JobSpec::new("test", labels).after(&["build"]),
+            JobSpec::new("ship", labels).after(&["test"]),
+        ],
+        2 => vec![job.matrix(4, None)],
+        _ => vec![job],
+    }
+}
+
+fn trouble_workload(workload: &mut Workload, draw: &Draw, start: Timestamp, troubles: &[Trouble]) {
+    let later = |purpose, n: u64| {
+        let wait = i64::try_from(60 + draw.below(purpose, n, 1_500)).unwrap_or(60);
+        start.saturating_add(SignedDuration::from_secs(wait)).unwrap_or(start)
+    };
+    if troubles.contains(&Trouble::Interruptions) {
+        for n in 0..1 + draw.below("interruptions", 0, 12) {
+            let notice = if draw.one_in("notice", n, 2) { Notice::Given } else { Notice::None };
+            workload.at(
+                later("interruption", n),
+                Event::Interruption { nth: draw.below("victim", n, 1 << 30), notice },
+            );
+        }
+    }
+    if troubles.contains(&Trouble::Capacity) {
+        for (n, zone) in [format!("{REGION}a"), format!("{REGION}b")].iter().enumerate() {
+            for (m, machine_type) in TYPES.iter().enumerate() {
+                let n = (n * TYPES.len() + m) as u64;
+                let pool = CapacityPool::new(machine_type, zone, CapacityType::Spot);
+                let scarce = u32::try_from(draw.below("scarce", n, 4)).unwrap_or(0);
+                workload.at(start, Event::Capacity(pool.clone(), Some(scarce)));
+                workload.at(later("plenty", n), Event::Capacity(pool, None));
+                if draw.one_in("on-demand", n, 2) {
+                    let pool = CapacityPool::new(machine_type, zone, CapacityType::OnDemand);
+                    workload.at(start, Event::Capacity(pool.clone(), Some(scarce)));
+                    workload.at(later("plenty on-demand", n), Event::Capacity(pool, None));
+                }
+            }
+        }
+    }
+}
