@@ -3,7 +3,7 @@
 CARGO ?= cargo
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test lint bench components tidy test-spin
+.PHONY: help demo test lint bench sim components tidy test-spin
 
 help: ## Lists what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,10 @@ lint: ## Checks formatting, lints and the architecture, and runs nothing
 bench: ## Builds the components and measures them
 	@echo "bench: builds the components, then measures them"
 	@$(CARGO) xtask bench
+
+sim: ## Plays worlds from their seeds: make sim SEEDS=200, or one with its timeline: make sim SEED=7
+	@echo "sim: plays the control plane natively in worlds drawn from seeds"
+	@$(CARGO) xtask sim $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200))
 
 components: ## Builds the six components for wasm32-wasip2 and prints their sizes
 	@echo "components: builds all six for wasm32-wasip2"

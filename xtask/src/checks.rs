@@ -17,6 +17,9 @@ use crate::{command, components, tidy};
 /// Where the npm packages are declared that the fakes are checked with.
 const NPM: &str = "crates/jit-fakes/tests/npm";
 
+/// Worlds that CI plays; a nightly run plays many more.
+const SEEDS: &str = "200";
+
 /// Formatting, clippy on both sides, tidy.
 pub(crate) fn lint(workspace: &Workspace) -> Result<()> {
     let mut steps = Steps::new("lint");
@@ -41,6 +44,8 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
         command::run(command::cargo(&workspace.root).args(["test", "--locked", "--doc"]))
     })?;
     steps.run("wasmtime-compile", || compile(workspace, python.as_ref()))?;
+    let seeds = ["--seeds".to_owned(), SEEDS.to_owned()];
+    steps.must("sim", || simulation::start(workspace, Program::Sim, &seeds))?;
     steps.must("demo", || simulation::start(workspace, Program::Demo, &[]))?;
     steps.run("cargo-deny", || deny(workspace, path.as_ref()))?;
     steps.run("spin", || spin(workspace))?;

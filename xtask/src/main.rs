@@ -56,6 +56,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Plays worlds from their seeds, natively, and says what did not hold.
+    Sim {
+        /// What the simulator itself takes: `--seeds 200`, or `--seed 7` for one world with its timeline.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Runs the demo under a real `spin up`.
     Spin {
         /// The `spin` to run; without it nothing is run, and the result says so.
@@ -85,6 +91,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Lint => checks::lint(&workspace),
         Command::Demo { arguments } => simulation::run(&workspace, simulation::Program::Demo, &arguments),
         Command::Bench { arguments } => simulation::run(&workspace, simulation::Program::Bench, &arguments),
+        Command::Sim { arguments } => simulation::simulate(&workspace, &arguments),
         Command::Spin { path } => simulation::spin(&workspace, path.as_deref()),
     }
 }

@@ -15,6 +15,8 @@ pub(crate) enum Program {
     Demo,
     /// Requests per second, times, sizes, calls and points.
     Bench,
+    /// Worlds from their seeds.
+    Sim,
 }
 
 impl Program {
@@ -22,6 +24,7 @@ impl Program {
         match self {
             Self::Demo => "demo",
             Self::Bench => "bench",
+            Self::Sim => "sim",
         }
     }
 }
@@ -38,6 +41,21 @@ pub(crate) fn start(workspace: &Workspace, program: Program, arguments: &[String
     let mut cargo = command::cargo(&workspace.root);
     cargo.args(["run", "--quiet", "--bin", program.name(), "--"]).args(arguments);
     command::run(&mut cargo)
+}
+
+/// Plays worlds natively. Built by itself, so that nobody waits for wasmtime, which they do not need.
+pub(crate) fn simulate(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+    let mut cargo = command::cargo(&workspace.root);
+    cargo.args([
+        "run",
+        "--quiet",
+        "--package",
+        "jit-sim",
+        "--no-default-features",
+        "--bin",
+        Program::Sim.name(),
+    ]);
+    command::run(cargo.arg("--").args(arguments))
 }
 
 /// Runs the demo under a real `spin up`; without a `spin` it says that it did not.

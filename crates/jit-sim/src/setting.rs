@@ -8,9 +8,10 @@ use std::fmt::Write as _;
 use anyhow::{Result, anyhow};
 use jiff::{SignedDuration, Timestamp};
 use jit_control::configuration;
-use jit_fakes::cloud::{CapacityPool, CapacityType, Delay};
+use jit_fakes::cloud::{CapacityPool, CapacityType, Delay, Quotas};
 use jit_fakes::github::{
-    Conclusion, DeliveryNoise, JobSpec, RepositoryId, RepositorySelection, Visibility, WorkflowSpec,
+    CancelledOnRerun, Conclusion, DeliveryNoise, Gate, JobSpec, NoRunner, RepositoryId, RepositorySelection,
+    Visibility, WorkflowSpec,
 };
 use jit_fakes::instance::{Fate, InstanceSettings};
 use jit_fakes::model::Random;
@@ -20,7 +21,7 @@ use crate::faults::{Faults, Rates};
 use crate::native::drive::Network;
 use crate::native::plane::Parts;
 use crate::timeline::Timeline;
-use crate::workload::{Event, Notice, Workload};
+use crate::workload::{Access, Event, Notice, Workload};
 use crate::world::{World, secrets};
 
 /// A trouble that a world can have.
@@ -54,9 +55,17 @@ pub enum Trouble {
     Cancels,
     /// Pools may hold few instances.
     TightCaps,
+    /// The App may not see its installation for a while.
+    LostAccess,
+    /// A repository gets another name.
+    Renames,
+    /// The account's quotas are low for a while.
+    Quotas,
+    /// JIT configs die young, and idle runners are removed early.
+    ShortLives,
 }
 
-const TROUBLES: [Trouble; 14] = [
+const TROUBLES: [Trouble; 18] = [
     Trouble::Crashes,
     Trouble::LostReplies,
     Trouble::Stalls,
@@ -71,6 +80,10 @@ const TROUBLES: [Trouble; 14] = [
     Trouble::ClockJumps,
     Trouble::Cancels,
     Trouble::TightCaps,
+    Trouble::LostAccess,
+    Trouble::Renames,
+    Trouble::Quotas,
+    Trouble::ShortLives,
 ];
 
 /// One world, ready to be played.
@@ -127,7 +140,7 @@ impl Setting {
         let troubles: Vec<Trouble> = if seed % 5 == 0 {
             Vec::new()
         } else {
-            TROUBLES.into_iter().filter(|trouble| draw.one_in("trouble", *trouble as u64, 4)).collect()
+            TROUBLES.into_iter().filter(|trouble| draw.one_in("trouble", *trouble as u64, 5)).collect()
         };
         Self::with(seed, &troubles, timeline)
     }
@@ -146,9 +159,11 @@ impl Setting {
         let policy = configuration::parse(&configuration).map_err(|faults| anyhow!("{faults:?}"))?;
         let mut world = World::new(&policy, instances(seed, has(Trouble::BadInstances)), seed, start)?;
         let repositories = repositories(&mut world, &draw);
+        dispute(&mut world, &draw);
         trouble_world(&mut world, &draw, troubles);
         let mut workload = workload(&draw, start, &repositories, has(Trouble::Cancels));
         trouble_workload(&mut workload, &draw, start, troubles);
+        trouble_accounts(&mut workload, &draw, start, &world, &repositories, troubles);
         let checks = Checks::new(caps.clone(), secrets());
         let network = Network {
             random: Random::new(seed),
@@ -173,6 +188,26 @@ impl Setting {
     }
 }
 
+impl Setting {
+    /// A world of one run with two jobs in which nothing that is drawn goes wrong.
+    ///
+    /// # Errors
+    /// As [`Setting::of`].
+    pub fn small(seed: u64, timeline: Timeline) -> Result<Self> {
+        let mut setting = Self::with(seed, &[], timeline)?;
+        let job = JobSpec::new("build", &["self-hosted", "linux", "x64"])
+            .matrix(2, None)
+            .lasting(20, Conclusion::Success);
+        let repository = setting.parts.world.repository;
+        let workflow = Box::new(WorkflowSpec::new("CI", vec![job]));
+        let at = setting.parts.start.saturating_add(SignedDuration::from_secs(3))?;
+        setting.workload = Workload::default();
+        setting.workload.at(at, Event::Run { repository, workflow, cancelled_after: None });
+        setting.parts.latency_max = LATENCIES[0];
+        Ok(setting)
+    }
+}
+
 /// Longest way of a request and of an operation on the store.
 const LATENCIES: [(SignedDuration, SignedDuration); 3] = [
     (SignedDuration::from_millis(60), SignedDuration::from_millis(2)),
@@ -181,7 +216,8 @@ const LATENCIES: [(SignedDuration, SignedDuration); 3] = [
 ];
 
 fn caps(draw: &Draw, is_tight: bool) -> BTreeMap<String, u64> {
-    let cap = |n| if is_tight { 2 + draw.below("cap", n, 10) } else { 2_000 };
+    // Tight enough to be met by most worlds, and wide enough that their jobs come to an end.
+    let cap = |n| if is_tight { 8 + draw.below("cap", n, 24) } else { 2_000 };
     [("large".to_owned(), cap(0)), ("default".to_owned(), cap(1))].into()
 }
 
@@ -268,6 +304,20 @@ fn repositories(world: &mut World, draw: &Draw) -> Vec<RepositoryId> {
     all
 }
 
+/// Where sources disagree about GitHub, each reading has its worlds.
+fn dispute(world: &mut World, draw: &Draw) {
+    let settings = world.github.settings_mut();
+    if draw.one_in("no runner", 0, 2) {
+        settings.disputed.no_runner = NoRunner::Null;
+    }
+    if draw.one_in("rerun", 0, 2) {
+        settings.disputed.cancelled_on_rerun = CancelledOnRerun::Stays;
+    }
+    let minutes = *draw.pick("jit life", 0, &[10, 60]);
+    settings.times.jit_life = SignedDuration::from_mins(minutes);
+    settings.times.idle_life = Some(SignedDuration::from_mins(minutes));
+}
+
 fn trouble_world(world: &mut World, draw: &Draw, troubles: &[Trouble]) {
     for trouble in troubles {
         match trouble {
@@ -281,6 +331,11 @@ fn trouble_world(world: &mut World, draw: &Draw, troubles: &[Trouble]) {
             Trouble::StaleListings => {
                 let high = SignedDuration::from_secs(*draw.pick("lag", 0, &[3, 15, 60]));
                 world.aws.times_mut().lag = Delay::Uniform { low: SignedDuration::ZERO, high };
+            }
+            Trouble::ShortLives => {
+                let times = &mut world.github.settings_mut().times;
+                times.jit_life = SignedDuration::from_mins(2);
+                times.idle_life = Some(SignedDuration::from_mins(2));
             }
             Trouble::Throttling => {
                 let limits = world.aws.limits_mut();
@@ -343,6 +398,10 @@ fn clock_jumps(
 /// Runs of all forms within the busy time.
 fn workload(draw: &Draw, start: Timestamp, repositories: &[RepositoryId], has_cancels: bool) -> Workload {
     let mut workload = Workload::default();
+    if draw.one_in("crowd", 0, 40) {
+        crowd(&mut workload, draw, start, repositories);
+        return workload;
+    }
     let runs = *draw.pick("runs", 0, &[1, 3, 8, 20, 40]);
     let is_burst = draw.one_in("burst", 0, 4);
     for n in 0..runs {
@@ -357,6 +416,21 @@ fn workload(draw: &Draw, start: Timestamp, repositories: &[RepositoryId], has_ca
         workload.at(at, Event::Run { repository, workflow, cancelled_after });
     }
     workload
+}
+
+/// A thousand jobs within a minute: of single-job runs, or of the widest matrices.
+fn crowd(workload: &mut Workload, draw: &Draw, start: Timestamp, repositories: &[RepositoryId]) {
+    let labels = ["self-hosted", "linux", "x64"];
+    let (runs, legs) = if draw.one_in("wide", 0, 2) { (4, 256) } else { (1_000, 1) };
+    for n in 0..runs {
+        let wait_ms = i64::try_from(draw.below("crowd", n, 60_000)).unwrap_or(0);
+        let at = start.saturating_add(SignedDuration::from_millis(wait_ms)).unwrap_or(start);
+        let lasting = 60 + draw.below("duration", n, 60);
+        let job = JobSpec::new("build", &labels).matrix(legs, None).lasting(lasting, Conclusion::Success);
+        let workflow = Box::new(WorkflowSpec::new("Crowd", vec![job]));
+        let repository = *draw.pick("repository", n, repositories);
+        workload.at(at, Event::Run { repository, workflow, cancelled_after: None });
+    }
 }
 
 fn jobs(draw: &Draw, n: u64) -> Vec<JobSpec> {
@@ -377,7 +451,43 @@ fn jobs(draw: &Draw, n: u64) -> Vec<JobSpec> {
             JobSpec::new("ship", labels).after(&["test"]),
         ],
         2 => vec![job.matrix(4, None)],
+        3 => vec![job.behind("production", Gate::WaitTimer(30 + draw.below("gate", n, 200)))],
         _ => vec![job],
+    }
+}
+
+/// Troubles of accounts: each is over before the calm.
+fn trouble_accounts(
+    workload: &mut Workload,
+    draw: &Draw,
+    start: Timestamp,
+    world: &World,
+    repositories: &[RepositoryId],
+    troubles: &[Trouble],
+) {
+    let minute = |purpose, bound| i64::try_from(1 + draw.below(purpose, 0, bound)).unwrap_or(1);
+    let after = |minutes| start.saturating_add(SignedDuration::from_mins(minutes)).unwrap_or(start);
+    for trouble in troubles {
+        match trouble {
+            Trouble::LostAccess => {
+                let from = minute("suspended", 15);
+                workload.at(after(from), Event::Access(world.installation, Access::Suspended));
+                let to = from + minute("suspended for", 9);
+                workload.at(after(to), Event::Access(world.installation, Access::Restored));
+            }
+            Trouble::Renames => {
+                let repository = *draw.pick("renamed", 0, repositories);
+                workload.at(after(minute("renamed at", 20)), Event::Rename(repository, "renamed".to_owned()));
+            }
+            Trouble::Quotas => {
+                let quota = u32::try_from(4 * draw.below("quota", 0, 12)).unwrap_or(0);
+                let few = Quotas { spot_vcpus: quota, on_demand_vcpus: quota };
+                workload.at(start, Event::Quotas(few));
+                let plenty = Quotas { spot_vcpus: 100_000, on_demand_vcpus: 100_000 };
+                workload.at(after(minute("quota raised", 25)), Event::Quotas(plenty));
+            }
+            _ => {}
+        }
     }
 }
 

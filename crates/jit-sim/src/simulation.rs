@@ -8,7 +8,7 @@ use jit_fakes::github::{JobView, Phase};
 use crate::check::{Promise, Violation};
 use crate::native::drive::{play, start_schedules};
 use crate::native::plane::Plane;
-use crate::setting::Setting;
+use crate::setting::{Setting, Trouble};
 
 /// What came of a world.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +56,10 @@ pub fn run(setting: Setting) -> Result<(Outcome, Plane)> {
     play(&plane, &network, until, |plane| plane.executor.now() > from && is_quiet(plane));
     let ended = plane.executor.now();
     judge(&plane, ended);
+    // Where caps are tight, jobs wait for each other.
+    if !troubles.contains(&Trouble::TightCaps) {
+        judge_starts(&plane, ended, calm_at, !troubles.is_empty());
+    }
     let outcome = measure(&plane, start, ended, troubles.is_empty());
     Ok((outcome, plane))
 }
@@ -107,6 +111,31 @@ fn judge(plane: &Plane, ended: Timestamp) {
     }
     for open in checks.mirror.open() {
         checks.violated(ended, Promise::NothingIsLeft, open);
+    }
+}
+
+/// How long a job may wait for its start, besides boot and schedules, once nothing goes wrong any more.
+/// Without troubles: the slowest boot of thousands, a drain, a look of rebalancer. After troubles: the longest breaker delay,
+/// the longest wait after lapsed slots, and an instance that has to be given up first.
+const START_CALM: SignedDuration = SignedDuration::from_mins(5);
+const START_AFTER_TROUBLES: SignedDuration = SignedDuration::from_mins(45);
+
+/// Liveness: how long jobs waited that nothing but boots and schedules should have delayed.
+fn judge_starts(plane: &Plane, ended: Timestamp, calm_at: Timestamp, has_troubles: bool) {
+    let bound = if has_troubles { START_AFTER_TROUBLES } else { START_CALM };
+    let world = plane.world.borrow();
+    let mut checks = plane.checks.borrow_mut();
+    for job in world.github.jobs() {
+        let (Some(available), Some(started)) = (job.available_at, job.started_at) else { continue };
+        if !checks.accepted.contains(&job.id.0) {
+            continue;
+        }
+        let from = if has_troubles { available.max(calm_at) } else { available };
+        let waited = started.duration_since(from);
+        if waited > bound {
+            let what = format!("job {} waited {waited:#} for its start", job.id.0);
+            checks.violated(ended, Promise::JobsAreServed, what);
+        }
     }
 }
 

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use jit_fakes::cloud::{CapacityPool, InstanceState};
-use jit_fakes::github::{RepositoryId, RunId, WorkflowSpec};
+use jit_fakes::cloud::{CapacityPool, InstanceState, Quotas};
+use jit_fakes::github::{InstallationId, RepositoryId, RunId, WorkflowSpec};
 use jit_fakes::instance::Stage;
 
 use crate::native::plane::Plane;
@@ -31,6 +31,21 @@ pub enum Event {
     },
     /// From now on an offering holds so many instances at once; none: any number.
     Capacity(CapacityPool, Option<u32>),
+    /// From now on the account has these quotas.
+    Quotas(Quotas),
+    /// The owner suspends the App, or lets it in again.
+    Access(InstallationId, Access),
+    /// A repository gets another name.
+    Rename(RepositoryId, String),
+}
+
+/// Whether the App may see an installation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It may not.
+    Suspended,
+    /// It may again.
+    Restored,
 }
 
 /// Whether an interruption is announced.
@@ -61,7 +76,7 @@ impl Workload {
             Event::Run { workflow, .. } => {
                 Some(workflow.jobs.iter().map(|job| u64::from(job.legs)).sum::<u64>())
             }
-            Event::Interruption { .. } | Event::Capacity(..) => None,
+            _ => None,
         });
         runs.sum()
     }
@@ -110,6 +125,19 @@ fn happen(plane: &Plane, event: Event) {
         Event::Capacity(pool, instances) => {
             plane.say("world", &format!("{pool:?} now holds {instances:?}"));
             plane.world.borrow_mut().aws.set_capacity(pool, now, instances);
+        }
+        Event::Quotas(quotas) => {
+            plane.say("world", &format!("{quotas:?}"));
+            plane.world.borrow_mut().aws.limits_mut().quotas = quotas;
+        }
+        Event::Access(installation, access) => {
+            plane.say("world", &format!("installation {} is {access:?}", installation.0));
+            let since = (access == Access::Suspended).then_some(now);
+            plane.world.borrow_mut().github.set_suspended(installation, since);
+        }
+        Event::Rename(repository, name) => {
+            plane.say("world", &format!("repository {} is now {name}", repository.0));
+            plane.world.borrow_mut().github.rename_repository(repository, &name);
         }
     }
 }

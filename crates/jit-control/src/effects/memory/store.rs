@@ -8,27 +8,26 @@ use crate::effects::{KeyValue, KeyValueError, KeyValueReply};
 
 /// Values and counters by key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Store {
-    values: BTreeMap<String, Vec<u8>>,
-    counters: BTreeMap<String, u64>,
+pub struct Store(BTreeMap<String, Entry>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Entry {
+    Value(Vec<u8>),
+    Count(u64),
 }
 
 impl Store {
     /// A value as it is stored now.
     pub fn value(&self, key: &str) -> Option<&[u8]> {
-        self.values.get(key).map(Vec::as_slice)
-    }
-
-    /// All values, by key.
-    pub fn values(&self) -> &BTreeMap<String, Vec<u8>> {
-        &self.values
+        match self.0.get(key)? {
+            Entry::Value(value) => Some(value),
+            Entry::Count(_) => None,
+        }
     }
 
     /// All keys, in order.
     pub fn keys(&self) -> Vec<String> {
-        let mut keys: Vec<String> = self.values.keys().chain(self.counters.keys()).cloned().collect();
-        keys.sort_unstable();
-        keys
+        self.0.keys().cloned().collect()
     }
 
     /// Carries out one operation. A key used both as a counter and as a value is refused: sqlite would end the host's store.
@@ -36,44 +35,52 @@ impl Store {
     /// # Errors
     /// [`KeyValueError::Denied`] for what the host would refuse.
     pub fn apply(&mut self, operation: KeyValue) -> Result<KeyValueReply, KeyValueError> {
-        self.check(&operation).map_err(KeyValueError::Denied)?;
+        let mixed =
+            |key: &str| Err(KeyValueError::Denied(format!("{key} is used both as a counter and as a value")));
+        check(&operation).map_err(KeyValueError::Denied)?;
         Ok(match operation {
-            KeyValue::Get(key) => KeyValueReply::Value(self.values.get(&key).cloned()),
+            KeyValue::Get(key) => match self.0.get(&key) {
+                None => KeyValueReply::Value(None),
+                Some(Entry::Value(value)) => KeyValueReply::Value(Some(value.clone())),
+                Some(Entry::Count(_)) => return mixed(&key),
+            },
             KeyValue::Set(key, value) => {
-                self.values.insert(key, value);
+                if let Some(Entry::Count(_)) = self.0.get(&key) {
+                    return mixed(&key);
+                }
+                self.0.insert(key, Entry::Value(value));
                 KeyValueReply::Done
             }
             KeyValue::Delete(key) => {
-                self.values.remove(&key);
-                self.counters.remove(&key);
+                self.0.remove(&key);
                 KeyValueReply::Done
             }
             KeyValue::Keys => KeyValueReply::Keys(self.keys()),
             KeyValue::Increment(key, by) => {
-                let count = self.counters.entry(key).or_default();
-                *count += by;
-                KeyValueReply::Count(*count)
+                let count = match self.0.get(&key) {
+                    None => by,
+                    Some(Entry::Count(count)) => count + by,
+                    Some(Entry::Value(_)) => return mixed(&key),
+                };
+                self.0.insert(key, Entry::Count(count));
+                KeyValueReply::Count(count)
             }
         })
     }
+}
 
-    fn check(&self, operation: &KeyValue) -> Result<(), String> {
-        let (key, is_counter) = match operation {
-            KeyValue::Get(key) | KeyValue::Set(key, _) => (key, false),
-            KeyValue::Increment(key, _) => (key, true),
-            KeyValue::Delete(_) | KeyValue::Keys => return Ok(()),
-        };
-        if key.len() > KEY_BYTES_MAX {
-            return Err(format!("a key of {} bytes", key.len()));
+fn check(operation: &KeyValue) -> Result<(), String> {
+    let key = match operation {
+        KeyValue::Get(key) | KeyValue::Set(key, _) | KeyValue::Increment(key, _) => key,
+        KeyValue::Delete(_) | KeyValue::Keys => return Ok(()),
+    };
+    if key.len() > KEY_BYTES_MAX {
+        return Err(format!("a key of {} bytes", key.len()));
+    }
+    match operation {
+        KeyValue::Set(_, value) if value.len() > VALUE_BYTES_MAX => {
+            Err(format!("a value of {} bytes", value.len()))
         }
-        if let KeyValue::Set(_, value) = operation
-            && value.len() > VALUE_BYTES_MAX
-        {
-            return Err(format!("a value of {} bytes", value.len()));
-        }
-        if is_counter && self.values.contains_key(key) || !is_counter && self.counters.contains_key(key) {
-            return Err(format!("{key} is used both as a counter and as a value"));
-        }
-        Ok(())
+        _ => Ok(()),
     }
 }
