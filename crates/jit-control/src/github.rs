@@ -1,8 +1,12 @@
 //! The way to GitHub: installation tokens (cached and sealed), the App's shared budget of points, paging, and what an answer
 //! means. Which question is asked, and what follows from an answer, is the functions'.
 
+use std::time::Duration;
+
+use futures::future;
 use jit_domain::ids::{InstallationId, RepositoryName, RunId, RunnerGroupId, RunnerId};
 use jit_domain::labels::LabelSet;
+use jit_domain::time::Timestamp;
 use jit_domain::{class, ids};
 use jit_github::runners::{Connection, Deletion, JitConfig, JitRequest, Runner};
 use jit_github::tokens::{Access, TokenRequest};
@@ -67,6 +71,19 @@ pub struct RunJobs {
     /// Notes that this answer is known. To be written only when everything in it is recorded: from then on GitHub says
     /// nothing of the run until it changes.
     pub mark: Option<Write>,
+}
+
+impl GitHubError {
+    /// When the request may be sent again, if it is certain that it had no effect: it was not sent, or a limit refused it.
+    pub fn refused_until(&self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Budget { until_s } => Some(Timestamp::from_s(*until_s)),
+            Self::Refused(jit_github::Error::RateLimited { wait, .. }) => {
+                Some(domain_time(wait.end(jiff_time(now))))
+            }
+            Self::Refused(_) | Self::NoReply { .. } | Self::Unusable(_) | Self::Failure(_) => None,
+        }
+    }
 }
 
 impl<'s, 'e, E: Effects> GitHub<'s, 'e, E> {
@@ -248,7 +265,7 @@ impl<'s, 'e, E: Effects> GitHub<'s, 'e, E> {
         Ok(parsed?)
     }
 
-    async fn pause(&self, until: jit_domain::time::Timestamp) -> Result<(), GitHubError> {
+    async fn pause(&self, until: Timestamp) -> Result<(), GitHubError> {
         self.shell.warn("github told the app to wait", json!({ "until_ms": until.as_ms() }));
         let key = BudgetPause::key(self.app.app_id.as_str());
         self.shell
@@ -265,14 +282,27 @@ impl<'s, 'e, E: Effects> GitHub<'s, 'e, E> {
         if let Some(pause) = pause.filter(|p| now < p.value.until) {
             return Err(GitHubError::Budget { until_s: pause.value.until.as_s() });
         }
-        let minute = now.as_s() / 60;
-        let counter = Key::new(Kind::Budget, format_args!("{}/{minute}", self.app.app_id.as_str()));
-        let spent =
-            self.shell.ledger.add(&counter, points, budget::COUNTER_LIFE).await.map_err(Failure::from)?;
-        if spent > self.priority.share_of(limits::GITHUB_POINTS_A_MINUTE) {
-            return Err(GitHubError::Budget { until_s: (minute + 1) * 60 });
+        let most = self.priority.share_of(limits::GITHUB_POINTS_A_MINUTE);
+        let newest = now.as_s() / budget::WINDOW_S;
+        let windows = (0..budget::WINDOWS).rev().map(|back| self.count(newest.saturating_sub(back), 0));
+        let mut spent = future::try_join_all(windows).await?;
+        let fits = |spent: &[u64]| {
+            budget::check(newest, spent, points, most).map_err(|until_s| GitHubError::Budget { until_s })
+        };
+        // Refused requests are not counted: a crowd that asks again and again would keep itself out.
+        fits(&spent)?;
+        let sum = self.count(newest, points).await?;
+        // Others may have spent since.
+        if let Some(last) = spent.last_mut() {
+            *last = sum.saturating_sub(points);
         }
-        Ok(())
+        fits(&spent)
+    }
+
+    /// Adds to the points of a window and returns what they are then.
+    async fn count(&self, window: u64, points: u64) -> Result<u64, GitHubError> {
+        let counter = Key::new(Kind::Budget, format_args!("{}/{window}", self.app.app_id.as_str()));
+        Ok(self.shell.ledger.add(&counter, points, budget::COUNTER_LIFE).await.map_err(Failure::from)?)
     }
 }
 
@@ -312,6 +342,12 @@ impl Need {
         };
         TokenRequest::default().permission(name, access)
     }
+}
+
+/// How long GitHub's limits let so many registrations take.
+pub fn time_to_mint(registrations: usize) -> Duration {
+    let points = u64::try_from(registrations).unwrap_or(u64::MAX).saturating_mul(limits::MINT_POINTS);
+    Priority::Jit.time_for(points, limits::GITHUB_POINTS_A_MINUTE)
 }
 
 /// What a listed runner does.

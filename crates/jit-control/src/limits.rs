@@ -33,6 +33,8 @@ pub const CLOUD_PAGES_MAX: usize = 50;
 /// GitHub's secondary limit: points a minute of one App's installation.
 /// <https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits> (read 2026-11-21)
 pub const GITHUB_POINTS_A_MINUTE: u64 = 900;
+/// What a registration costs of them: it is a POST.
+pub const MINT_POINTS: u64 = 5;
 /// An installation token is not used in its last minutes.
 pub const TOKEN_MARGIN: Duration = Duration::from_secs(5 * 60);
 /// How long a token for `unclaimed_max` outlives it, for a claim that is under way.
@@ -51,3 +53,5 @@ pub const RECORDS_HEALED_FOR: Duration = Duration::from_secs(10 * 60);
 pub const PERMIT_ROUNDS_MAX: usize = 8;
 /// Seconds that a refused but retriable claim is told to wait.
 pub const RETRY_AFTER_S: u32 = 5;
+/// Longest wait that an instance is told when GitHub's limits postpone its registration: by then it is asked again what is so.
+pub const POSTPONED_MAX: Duration = Duration::from_secs(5 * 60);

@@ -1,6 +1,8 @@
 //! registrar: the only function that instances talk to. It hands a booted instance its JIT config, minted that instant, once the
 //! instance has shown a token and proved its identity; it takes reports; and it says whether the schedules run.
 
+use std::time::Duration;
+
 use http::{Method, StatusCode};
 use jit_domain::class::Class;
 use jit_domain::decide::registrar::{self as decide, AfterLook, Claim, Contact, Registration};
@@ -9,6 +11,7 @@ use jit_domain::ids::{InstanceKey, RunnerId};
 use jit_domain::instance::{Instance, InstancePhase, Mint};
 use jit_domain::job::Job;
 use jit_domain::reason::Reason;
+use jit_domain::time::Timestamp;
 use jit_github::runners::JitConfig;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
@@ -247,7 +250,7 @@ impl<E: Effects> Claimed<'_, '_, E> {
 
     /// Registers and answers 200: the name is written before the request, the registration before the reply.
     async fn mint(&self, world: &mut World, instance: Instance, mint: Mint) -> Answered {
-        let mut minting = instance;
+        let mut minting = instance.clone();
         minting.phase = InstancePhase::Minting;
         minting.mints.push(mint.clone());
         if !self.write(world, &minting).await? {
@@ -264,20 +267,41 @@ impl<E: Effects> Claimed<'_, '_, E> {
             .await;
         match minted {
             Ok(config) => self.confirm(world, minting, config).await,
-            Err(error) => Ok(self.not_minted(&error)),
+            Err(error) => match error.refused_until(self.shell.now()) {
+                Some(until) => self.postpone(world, instance, until).await,
+                None => Ok(self.not_minted(&error)),
+            },
         }
     }
 
-    /// The record stays `minting`: whether GitHub registered the name is found out at the next claim.
+    /// A limit refused the registration, so there is none, and it counts for nothing: the record is as before. An instance
+    /// without an earlier one waits, which keeps it in supply, and asks again when those before it have had their turn.
+    async fn postpone(&self, world: &mut World, before: Instance, until: Timestamp) -> Answered {
+        let now = self.shell.now();
+        let mut after = before;
+        let is_first = after.phase == InstancePhase::Launched;
+        if is_first {
+            after.waiting_since.get_or_insert(now);
+        }
+        if !self.write(world, &after).await? {
+            return Ok(busy());
+        }
+        let ahead = decide::waiting_before(&world.observed(&self.shell.policy, now), &after);
+        let wait = until.since(now) + crate::github::time_to_mint(ahead);
+        let wait_s = seconds(wait);
+        self.shell.info(
+            "a registration was postponed",
+            json!({ "instance.id": after.key.id, "wait_s": wait_s, "ahead": ahead }),
+        );
+        if is_first { self.wait(world, after, wait_s).await } else { Ok(not_registered(wait_s)) }
+    }
+
+    /// The record stays as it is: whether GitHub registered a name is found out at the next claim.
     fn not_minted(&self, error: &GitHubError) -> Response {
         self.shell.failed("a runner was not registered", error);
-        let wait_s = match error {
-            GitHubError::Budget { until_s } => until_s.saturating_sub(self.shell.now().as_s()).clamp(1, 300),
-            _ => u64::from(limits::RETRY_AFTER_S),
-        };
-        reply::later(
-            u32::try_from(wait_s).unwrap_or(limits::RETRY_AFTER_S),
-            "github did not register the runner",
+        let now = self.shell.now();
+        not_registered(
+            error.refused_until(now).map_or(limits::RETRY_AFTER_S, |until| seconds(until.since(now))),
         )
     }
 
@@ -406,6 +430,16 @@ impl<E: Effects> Claimed<'_, '_, E> {
             Err(error) => Ok(self.not_minted(&error)),
         }
     }
+}
+
+fn not_registered(retry_after_s: u32) -> Response {
+    reply::later(retry_after_s, "github did not register the runner")
+}
+
+/// A wait as it is told to an instance.
+fn seconds(wait: Duration) -> u32 {
+    let most = limits::POSTPONED_MAX.min(wait).as_millis().div_ceil(1_000);
+    u32::try_from(most).unwrap_or(limits::RETRY_AFTER_S).max(1)
 }
 
 fn contact(runner: &jit_github::runners::Runner) -> Contact {

@@ -189,9 +189,25 @@ fn is_within_slack(observed: &Observed<'_>, instance: &Instance) -> bool {
         i.class == instance.class
             && i.key != instance.key
             && i.waiting_since.is_some()
+            && i.permit.is_none()
             && i.phase == InstancePhase::Launched
     });
     u32::try_from(waiting.count()).unwrap_or(u32::MAX) < doubtful
+}
+
+/// How many instances wait for the same limits as this one, and began to before it: they have a permit, and no registration yet.
+pub fn waiting_before(observed: &Observed<'_>, instance: &Instance) -> usize {
+    let place = |i: &Instance| {
+        let waits = i.phase == InstancePhase::Launched && i.permit.is_some();
+        i.waiting_since.filter(|_| waits).map(|since| (since, i.key.clone()))
+    };
+    let own = place(instance);
+    observed
+        .instances
+        .iter()
+        .filter_map(place)
+        .filter(|other| own.as_ref().is_some_and(|own| other < own))
+        .count()
 }
 
 /// What GitHub says of a registration.
@@ -264,4 +280,35 @@ pub fn report(instance: &Instance, stage: Stage, now: Timestamp) -> Option<Insta
     }
     (after.stage != instance.stage || after.booted_at != instance.booted_at || instance.reports == 0)
         .then_some(after)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::fixtures::{self, NOW};
+
+    #[test]
+    fn who_waits_for_the_limits_longest_is_first() {
+        let waiting = |id: &str, since_s: u64| Instance {
+            permit: Some(JobId(1)),
+            waiting_since: Some(NOW + Duration::from_secs(since_s)),
+            ..fixtures::instance(id)
+        };
+        let warm = Instance { permit: None, ..waiting("i-warm", 0) };
+        let minting = Instance { phase: InstancePhase::Minting, ..waiting("i-minting", 0) };
+        let instances = [waiting("i-c", 1), waiting("i-b", 2), waiting("i-a", 2), warm, minting];
+        let (policy, none, pools) = (fixtures::policy(), BTreeMap::new(), BTreeMap::new());
+        let observed = Observed {
+            policy: &policy,
+            jobs: &[],
+            classes: &none,
+            instances: &instances,
+            pools: &pools,
+            now: NOW,
+        };
+        let before: Vec<usize> = instances.iter().map(|i| waiting_before(&observed, i)).collect();
+        assert_eq!(before, [0, 2, 1, 0, 0]);
+    }
 }

@@ -8,7 +8,7 @@ use jit_control::ledger::Kind;
 use jit_control::ledger::key_value::record_at;
 use jit_control::stored::Stored as _;
 use jit_domain::class::Class;
-use jit_domain::instance::Instance;
+use jit_domain::instance::{Instance, InstancePhase};
 use jit_domain::job::Job;
 
 /// The last written jobs, classes and instances.
@@ -42,10 +42,11 @@ impl Mirror {
                 let instance = Instance::decode(&record.value).ok()?;
                 let (id, phase) = (instance.key.id.clone(), instance.phase.clone());
                 let before = self.instances.insert(id.clone(), instance)?;
-                // A registration that was never used may be followed by another: the instance is minting again, under the next name.
-                let is_next_mint =
-                    self.instances.get(&id).is_some_and(|i| i.mints.len() > before.mints.len());
-                (before.phase.rank() > phase.rank() && !is_next_mint)
+                // Another registration follows one that was never used; and one that GitHub's limits refused was never made.
+                let has_other_mints =
+                    self.instances.get(&id).is_some_and(|i| i.mints.len() != before.mints.len());
+                let is_minting = before.phase.rank() < InstancePhase::Busy.rank();
+                (before.phase.rank() > phase.rank() && !(is_minting && has_other_mints))
                     .then(|| format!("instance {id} went from {:?} to {phase:?}", before.phase))
             }
             Kind::Class => {

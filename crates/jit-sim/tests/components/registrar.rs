@@ -1,5 +1,6 @@
 //! registrar: nobody gets a JIT config without a token and an identity.
 
+use jit_fakes::github::{FaultEffect, FaultRule, Operation};
 use serde_json::json;
 
 use crate::stage::scene;
@@ -50,5 +51,25 @@ fn health_is_well_once_every_schedule_has_run() {
         assert_eq!(stage.send("GET", "/healthz", &[], b"").await.status(), 503);
         stage.play();
         stage.wait_until(6, async |s| s.send("GET", "/healthz", &[], b"").await.status() == 200).await;
+    });
+}
+
+#[test]
+fn a_registration_that_a_limit_refused_counts_for_nothing() {
+    scene(async |stage| {
+        let too_fast =
+            FaultRule { times: 4, ..FaultRule::next(Operation::GenerateJitConfig, FaultEffect::TooFast(20)) };
+        stage.world.lock().github.add_fault(too_fast);
+        stage.play();
+        stage.queue(1, 60);
+        stage.wait_until(15, async |s| s.completed() == 1).await;
+        let world = stage.world.lock();
+        assert_eq!(
+            world.aws.instances().count(),
+            1,
+            "its instance waited, although more refusals came than it has mints"
+        );
+        let names: Vec<String> = world.github.runners().map(|runner| runner.name).collect();
+        assert!(matches!(&names[..], [name] if name.ends_with("-1")), "{names:?}");
     });
 }
