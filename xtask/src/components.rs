@@ -25,6 +25,13 @@ pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
+/// Builds the guest of jit-host's tests, which answers at once where the bench asks it to. Alone, as those tests do.
+pub(crate) fn build_probe(workspace: &Workspace) -> Result<()> {
+    let mut cargo = command::cargo(&workspace.root);
+    command::run(cargo.args(["build", "--release", "--target", WASM, "-p", "jit-host-probe"]))?;
+    place(workspace, "jit_host_probe").map(drop)
+}
+
 /// The path below the root where the manifests expect a component.
 pub(crate) fn source(function: &str) -> PathBuf {
     Path::new("target").join(built(function))

@@ -32,6 +32,10 @@ impl Program {
 /// Builds the components, then runs a program on them.
 pub(crate) fn run(workspace: &Workspace, program: Program, arguments: &[String]) -> Result<()> {
     components::build(workspace)?;
+    match program {
+        Program::Demo => {}
+        Program::Bench => components::build_probe(workspace)?,
+    }
     start(workspace, program, arguments)
 }
 

@@ -15,3 +15,5 @@ pub mod books;
 #[cfg(feature = "components")]
 pub mod thief;
 pub mod timeline;
+#[cfg(feature = "components")]
+pub mod bench;

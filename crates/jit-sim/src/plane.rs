@@ -78,7 +78,8 @@ impl Plane {
     }
 }
 
-fn cache_directory() -> PathBuf {
+/// Where compiled components are kept for the next start.
+pub(crate) fn cache_directory() -> PathBuf {
     std::env::temp_dir().join("jit-runners-compiled")
 }
 
@@ -98,14 +99,14 @@ struct Gateway {
 impl Outbound for Gateway {
     fn send<'a>(
         &'a self,
-        _: &'a str,
+        component: &'a str,
         request: Request<Bytes>,
         _: Timeouts,
     ) -> BoxFuture<'a, Result<Response<Bytes>, OutboundError>> {
         Box::pin(async move {
             // A call takes a little time, so that calls of several invocations meet.
             tokio::time::sleep(LATENCY).await;
-            let response = deliver(&self.world, time_of(self.clock), request.map(|b| b.to_vec()));
+            let response = deliver(&self.world, component, time_of(self.clock), request.map(|b| b.to_vec()));
             let response = response.ok_or(OutboundError::Dns)?;
             settle(response).await.map(|r| r.map(Bytes::from)).map_err(|_| OutboundError::ReadTimeout)
         })
@@ -115,8 +116,13 @@ impl Outbound for Gateway {
 /// How long a call takes there and back.
 const LATENCY: Duration = Duration::from_millis(30);
 
-/// Hands a request to whom its host names.
-pub fn deliver(world: &Shared, now: Timestamp, mut request: Request<Vec<u8>>) -> Option<Response<Vec<u8>>> {
+/// Hands a request to whom its host names. `sender` is who sends it, for the account of GitHub's points.
+pub fn deliver(
+    world: &Shared,
+    sender: &str,
+    now: Timestamp,
+    mut request: Request<Vec<u8>>,
+) -> Option<Response<Vec<u8>>> {
     let authority = request.uri().authority()?.as_str().to_owned();
     let host = request.uri().host()?.to_owned();
     if !request.headers().contains_key(http::header::HOST)
@@ -124,7 +130,7 @@ pub fn deliver(world: &Shared, now: Timestamp, mut request: Request<Vec<u8>>) ->
     {
         request.headers_mut().insert(http::header::HOST, value);
     }
-    world.lock().answer(now, &host, request)
+    world.lock().answer(sender, now, &host, request)
 }
 
 /// Waits for a late reply; a lost one takes as long as its caller waits.

@@ -81,7 +81,7 @@ async fn carry(plane: Plane, world: Shared, timeline: Arc<Timeline>, outgoing: O
             tell(&plane, &timeline, &instance_id, &path, &response);
             Some(response)
         }
-        Target::GitHub => match deliver(&world, plane.now(), request) {
+        Target::GitHub => match deliver(&world, "agent", plane.now(), request) {
             Some(response) => settle(response).await.ok(),
             None => None,
         },

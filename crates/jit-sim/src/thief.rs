@@ -21,7 +21,7 @@ use crate::world::{APP_ID, APP_PRIVATE_KEY, ORGANISATION};
 /// # Errors
 /// GitHub did not play along.
 pub async fn steal_one(plane: Plane, world: Shared, labels: &[&str], duration: Duration) -> Result<()> {
-    let ask = |request| deliver(&world, plane.now(), request).context("github is not there");
+    let ask = |request| deliver(&world, "thief", plane.now(), request).context("github is not there");
     let api = Api::new("https://api.github.com", "a foreign runner")?;
     let key = AppKey::from_pem(&APP_PRIVATE_KEY.into())?;
     let jwt = Authorization::bearer(&key.jwt(&AppId::new(&APP_ID.to_string())?, plane.now())?)?;

@@ -51,6 +51,7 @@ pub struct World {
     pub repository: RepositoryId,
     /// The App's installation.
     pub installation: InstallationId,
+    points: BTreeMap<String, u64>,
 }
 
 impl World {
@@ -81,7 +82,15 @@ impl World {
                 actions,
             ));
         }
-        Ok(Self { github, aws, fleet: Fleet::new(instances), organisation, repository, installation })
+        Ok(Self {
+            github,
+            aws,
+            fleet: Fleet::new(instances),
+            organisation,
+            repository,
+            installation,
+            points: BTreeMap::new(),
+        })
     }
 
     /// When something happens by itself next.
@@ -92,15 +101,28 @@ impl World {
     /// Answers a request that a component, or an instance's agent, sends to a host.
     pub fn answer(
         &mut self,
+        sender: &str,
         now: Timestamp,
         host: &str,
         request: Request<Vec<u8>>,
     ) -> Option<Response<Vec<u8>>> {
         match host {
-            "api.github.com" | "github.test" => Some(self.github.handle(now, request)),
+            "api.github.com" | "github.test" => {
+                let before = self.github.points_spent();
+                let reply = self.github.handle(now, request);
+                // What a request costs is GitHub's to say; here it only gets a name.
+                let spent = self.github.points_spent() - before;
+                *self.points.entry(sender.to_owned()).or_default() += spent;
+                Some(reply)
+            }
             _ if host.ends_with(".amazonaws.com") => Some(self.aws.handle(now, request)),
             _ => None,
         }
+    }
+
+    /// The points of GitHub's secondary limit that each sender has spent.
+    pub fn github_points(&self) -> &BTreeMap<String, u64> {
+        &self.points
     }
 
     /// Instances that cost money now.

@@ -62,6 +62,8 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
     match command.as_str() {
         "half" => return misbehave::half_a_reply(out).await,
         "silent" => return,
+        // A nudge, or a request of the bench: the least that a component can do.
+        "" | "nudge" => return reply(out, 200, Vec::new()).await,
         "after" => {
             reply(out, 202, b"accepted".to_vec()).await;
             // Work after the reply: a call that may take long, then a mark that it was done.
