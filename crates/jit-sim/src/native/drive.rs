@@ -150,7 +150,7 @@ async fn carry(plane: Plane, network: Network, outgoing: Outgoing) {
         Target::GitHub => {
             let now = plane.executor.now();
             let host = sent.uri().host().unwrap_or_default().to_owned();
-            let reply = plane.world.borrow_mut().answer(now, &host, sent);
+            let reply = plane.world.borrow_mut().answer("agent", now, &host, sent);
             match reply {
                 Some(reply) if reply.extensions().get::<ReplyLost>().is_none() => {
                     let delay = reply.extensions().get::<ReplyDelay>().map_or(SignedDuration::ZERO, |d| d.0);

@@ -203,7 +203,7 @@ impl Plane {
             break_next(world, &host, &request);
         }
         let sent = request.clone();
-        let response = world.answer(now, &host, request)?;
+        let response = world.answer(invocation.component.as_str(), now, &host, request)?;
         checks.answered(now, invocation.component, world, &sent, &response);
         Some(response)
     }
