@@ -1,5 +1,7 @@
 //! scaleup: launches what is missing, once, however often it is asked.
 
+use jit_fakes::cloud::Fault;
+
 use crate::stage::scene;
 
 const TOKEN: &str = "cron-token-of-a-world";
@@ -37,5 +39,19 @@ fn doubled_deliveries_and_repeated_ticks_launch_once() {
             assert_eq!(stage.send("GET", &format!("/cron/scaleup?t={TOKEN}"), &[], b"").await.status(), 200);
         }
         assert_eq!(stage.launched(), 3);
+    });
+}
+
+#[test]
+fn a_launch_without_an_answer_is_given_up_by_the_components_own_clock_and_repeated() {
+    scene(async |stage| {
+        stage.world.lock().aws.faults.on_next("RunInstances", 1, Fault::LostReply);
+        stage.play();
+        stage.queue(1, 60);
+        stage.wait_until(5, async |s| s.completed() == 1).await;
+        stage.wait_until(5, async |s| s.books().await.open() == 0).await;
+        assert_eq!(stage.launched(), 1, "the repeated request is the same");
+        // A component that cannot end its own wait is ended by the host, which is a fault.
+        assert_eq!(stage.faults(), Vec::<String>::new());
     });
 }

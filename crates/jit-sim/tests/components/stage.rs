@@ -125,6 +125,11 @@ impl Stage {
             .count()
     }
 
+    /// What the host said of components that ended badly.
+    pub(crate) fn faults(&self) -> Vec<String> {
+        self.timeline.faults()
+    }
+
     /// Instances ever launched.
     pub(crate) fn launched(&self) -> usize {
         self.world.lock().aws.instances().count()

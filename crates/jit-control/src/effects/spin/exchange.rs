@@ -3,7 +3,9 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::task::Poll;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Poll, Wake, Waker};
 use std::time::Duration;
 
 use futures::future::{Either, select};
@@ -177,17 +179,41 @@ async fn read(stream: &InputStream) -> Result<Vec<u8>, SendError> {
 }
 
 /// Waits until what was subscribed to is ready.
+///
+/// What the executor found ready is taken for ready, and not subscribed to again to ask: of a moment that has passed, a host may
+/// say "not yet" once to each new pollable, to let others go first, and asking anew each time would never end
+/// (<https://github.com/bytecodealliance/wasmtime/blob/main/crates/wasi/src/p2/host/clocks.rs>, read 2026-11-22).
 pub(super) async fn ready(subscribe: impl Fn() -> Pollable) {
-    let mut registered: Option<CancelOnDropToken> = None;
+    let mut registered: Option<(CancelOnDropToken, Arc<Found>)> = None;
     poll_fn(move |context| {
         // The pollable before is given up first: it must not outlive what it belongs to.
-        drop(registered.take());
+        if let Some((token, found)) = registered.take() {
+            drop(token);
+            if found.is_ready.load(Ordering::Relaxed) {
+                return Poll::Ready(());
+            }
+        }
         let pollable = subscribe();
         if pollable.ready() {
             return Poll::Ready(());
         }
-        registered = Some(push_waker_and_get_token(pollable, context.waker().clone()).into());
+        let found = Arc::new(Found { is_ready: AtomicBool::new(false), task: context.waker().clone() });
+        let token = push_waker_and_get_token(pollable, Waker::from(Arc::clone(&found)));
+        registered = Some((token.into(), found));
         Poll::Pending
     })
     .await;
+}
+
+/// Remembers that the executor found the pollable ready, which is what wakes, and wakes the task.
+struct Found {
+    is_ready: AtomicBool,
+    task: Waker,
+}
+
+impl Wake for Found {
+    fn wake(self: Arc<Self>) {
+        self.is_ready.store(true, Ordering::Relaxed);
+        self.task.wake_by_ref();
+    }
 }
