@@ -9,6 +9,10 @@ mod effects;
 mod isolation;
 #[path = "host/load.rs"]
 mod load;
+#[path = "host/races.rs"]
+mod races;
+#[path = "host/remote.rs"]
+mod remote;
 #[path = "host/routes.rs"]
 mod routes;
 #[path = "host/schedules.rs"]
@@ -19,3 +23,5 @@ mod server;
 mod support;
 #[path = "host/virtual_time.rs"]
 mod virtual_time;
+#[path = "../probe/src/wire.rs"]
+mod wire;

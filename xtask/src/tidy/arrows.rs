@@ -29,9 +29,10 @@ const MAP: &[Place] = &[
     Place { who: "jit-gcp", uses: &[], tests_use: &[] },
     // A fake that used our own protocol crates would forgive our own mistakes; its tests let others judge both.
     Place { who: "jit-fakes", uses: &[], tests_use: &["jit-github"] },
-    // The host runs any application; it knows nothing of this one.
-    Place { who: "jit-host", uses: &[], tests_use: &[] },
-    Place { who: "jit-host-probe", uses: &[], tests_use: &[] },
+    // The host runs any application; it knows nothing of this one. Its tests hold the contracts of ledger and queue across two
+    // of its processes, and the guest carries them out there.
+    Place { who: "jit-host", uses: &[], tests_use: &["jit-control", "jit-domain"] },
+    Place { who: "jit-host-probe", uses: &["jit-control"], tests_use: &[] },
     Place {
         who: "jit-cli",
         uses: &["jit-control", "jit-domain", "jit-github", "jit-aws", "jit-gcp"],

@@ -7,6 +7,8 @@
 
 mod effects;
 mod misbehave;
+mod shared;
+mod wire;
 
 use futures::SinkExt;
 use spin_sdk::http::{Fields, IncomingRequest, OutgoingResponse, ResponseOutparam};
@@ -92,6 +94,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
         "many" => effects::many(&argument),
         "increment" => effects::increment(&argument),
         "swap" => effects::swap(&argument),
+        "shared" => shared::answer(&body).await,
         "read" => std::fs::read_to_string(format!("/{argument}")).map_err(|error| error.kind().to_string()),
         "write" => std::fs::write(format!("/{argument}"), &body)
             .map(|()| "written".to_owned())

@@ -19,7 +19,7 @@ async fn exchange(address: &str, request: &str) -> String {
     reply
 }
 
-async fn post(address: &str, path: &str, body: &str) -> String {
+pub(crate) async fn post(address: &str, path: &str, body: &str) -> String {
     let length = body.len();
     let request = format!(
         "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
@@ -62,7 +62,7 @@ async fn a_body_beyond_the_limit_is_refused_on_the_way_in() {
 }
 
 /// Starts the binary on a free port and waits until it serves.
-async fn up(manifest: &Path, state_dir: &Path) -> (Child, String) {
+pub(crate) async fn up(manifest: &Path, state_dir: &Path) -> (Child, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_jit-host"))
         .args(["up", "--listen", "127.0.0.1:0", "--no-cron", "--from"])
         .arg(manifest)
@@ -79,7 +79,7 @@ async fn up(manifest: &Path, state_dir: &Path) -> (Child, String) {
     (child, first.strip_prefix("Serving http://").unwrap().to_owned())
 }
 
-async fn terminate(mut child: Child) {
+pub(crate) async fn terminate(mut child: Child) {
     let id = child.id().unwrap().to_string();
     let sent = Command::new("kill").args(["-TERM", &id]).status().await.unwrap();
     assert!(sent.success());
