@@ -2,17 +2,29 @@
 //! Not here: which programs, and what their failure means.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
 /// The cargo that started us, else the one on the path, working at the root of the workspace.
+///
+/// It is not told of our own package, as the cargo that started us did: build scripts that look at these variables would run
+/// again, and all that depends on them be built again, whenever a person's own cargo and ours take turns.
 pub(crate) fn cargo(root: &Path) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
     command.current_dir(root);
+    for (name, _) in env::vars_os().filter(|(name, _)| is_of_our_package(name)) {
+        command.env_remove(name);
+    }
     command
+}
+
+/// Whether cargo sets a variable for the package that it runs:
+/// <https://doc.rust-lang.org/cargo/reference/environment-variables.html#environment-variables-cargo-sets-for-crates>.
+fn is_of_our_package(name: &OsStr) -> bool {
+    name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
 }
 
 /// Shows a command, runs it with its output where ours goes, and fails when it fails.
@@ -64,6 +76,16 @@ mod tests {
         assert!(error.contains("sh -c") && error.contains("last") && !error.ends_with("first"), "{error}");
         assert!(run(&mut command).is_err());
         assert!(!succeeds(&mut command));
+    }
+
+    #[test]
+    fn a_cargo_of_ours_is_told_nothing_of_our_own_package() {
+        let cargo = cargo(Path::new("."));
+        // Cargo sets the variable for tests, too.
+        assert!(env::var_os("CARGO_MANIFEST_DIR").is_some());
+        let removed = |name: &str| cargo.get_envs().any(|(known, value)| known == name && value.is_none());
+        assert!(removed("CARGO_MANIFEST_DIR") && removed("CARGO_PKG_NAME"));
+        assert!(!removed("CARGO_TARGET_DIR") && !removed("PATH"));
     }
 
     #[test]
