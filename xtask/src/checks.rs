@@ -9,7 +9,7 @@ use std::{env, fs};
 use anyhow::{Context as _, Result};
 
 use crate::python::Python;
-use crate::simulation::{self, Program};
+use crate::simulation::{self, Program, Spin};
 use crate::steps::{Outcome, Steps};
 use crate::workspace::{FUNCTIONS, WASM, Workspace};
 use crate::{command, components, tidy};
@@ -47,9 +47,13 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
     let seeds = ["--seeds".to_owned(), SEEDS.to_owned()];
     steps.must("sim", || simulation::start(workspace, Program::Sim, &seeds))?;
     steps.must("demo", || simulation::start(workspace, Program::Demo, &[]))?;
+    steps.must("demo-in-a-program", || {
+        simulation::in_program(workspace, &simulation::own_host(workspace)?).map(drop)
+    })?;
     steps.run("cargo-deny", || deny(workspace, path.as_ref()))?;
-    steps.run("spin", || spin(workspace))?;
-    println!("\n{}", steps.summary());
+    let mut ran = Spin::Skipped;
+    steps.run("spin", || spin(workspace, &mut ran))?;
+    println!("\n{} spin={}", steps.summary(), ran.as_str());
     Ok(())
 }
 
@@ -133,9 +137,11 @@ fn deny(workspace: &Workspace, path: Option<&OsString>) -> Result<Outcome> {
     command::run(&mut deny(&["--locked", "check", "bans", "licenses", "sources"])).map(|()| Outcome::Passed)
 }
 
-fn spin(workspace: &Workspace) -> Result<Outcome> {
+/// The demo in a real Spin, which no package registry has.
+fn spin(workspace: &Workspace, ran: &mut Spin) -> Result<Outcome> {
     let Some(path) = env::var_os("SPIN").filter(|path| !path.is_empty()) else {
         return Ok(Outcome::Skipped("SPIN names no spin program".to_owned()));
     };
-    simulation::spin(workspace, Some(Path::new(&path))).map(|()| Outcome::Passed)
+    *ran = simulation::in_program(workspace, Path::new(&path))?;
+    Ok(Outcome::Passed)
 }

@@ -62,9 +62,9 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Runs the demo under a real `spin up`.
+    /// Runs the demo in a program, over sockets and in real time.
     Spin {
-        /// The `spin` to run; without it nothing is run, and the result says so.
+        /// The `spin` to run, or what takes `up` as it does; without it nothing is run, and the result says so.
         path: Option<PathBuf>,
     },
 }

@@ -1,7 +1,8 @@
 //! Runs the programs of jit-sim on freshly built components.
 //! Not here: what they show and measure; that is `crates/jit-sim`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
@@ -62,13 +63,50 @@ pub(crate) fn simulate(workspace: &Workspace, arguments: &[String]) -> Result<()
     command::run(cargo.arg("--").args(arguments))
 }
 
-/// Runs the demo under a real `spin up`; without a `spin` it says that it did not.
+/// What a run in a program says about Spin.
+#[derive(Clone, Copy)]
+pub(crate) enum Spin {
+    /// The program was Spin, and the demo came to its end in it.
+    Passed,
+    /// Spin was not run: there was no program, or another one.
+    Skipped,
+}
+
+impl Spin {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// Builds the components and runs the demo in a `spin`; without one it says that it did not.
 pub(crate) fn spin(workspace: &Workspace, path: Option<&Path>) -> Result<()> {
     let Some(path) = path else {
-        println!("test-spin: spin=skipped");
+        println!("test-spin: spin={}", Spin::Skipped.as_str());
         return Ok(());
     };
-    let path = path.canonicalize().with_context(|| format!("no spin at {}", path.display()))?;
-    let path = path.to_str().context("the path of spin is not UTF-8")?.to_owned();
-    run(workspace, Program::Demo, &["--spin".to_owned(), path])
+    components::build(workspace)?;
+    in_program(workspace, path).map(drop)
+}
+
+/// Runs the demo on the components that are built, in a program that takes `up` as Spin does, and says which program it was.
+pub(crate) fn in_program(workspace: &Workspace, path: &Path) -> Result<Spin> {
+    let path = path.canonicalize().with_context(|| format!("no program at {}", path.display()))?;
+    let arguments =
+        ["--spin".to_owned(), path.to_str().context("the program's path is not UTF-8")?.to_owned()];
+    start(workspace, Program::Demo, &arguments)?;
+    let said = command::output(Command::new(&path).arg("--version"))?;
+    let version = said.lines().next().unwrap_or_default().trim();
+    let spin = if version.starts_with("spin ") { Spin::Passed } else { Spin::Skipped };
+    println!("test-spin: spin={} program=\"{version}\"", spin.as_str());
+    Ok(spin)
+}
+
+/// Builds our own host, which stands in where there is no Spin.
+/// No `-p`, for the same reason as in [`start`].
+pub(crate) fn own_host(workspace: &Workspace) -> Result<PathBuf> {
+    command::run(command::cargo(&workspace.root).args(["build", "--quiet", "--bin", "jit-host"]))?;
+    Ok(workspace.target.join("debug").join("jit-host"))
 }

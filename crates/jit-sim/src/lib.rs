@@ -8,7 +8,11 @@ pub mod faults;
 pub mod check;
 pub mod native;
 #[cfg(feature = "components")]
+pub mod control_plane;
+#[cfg(feature = "components")]
 pub mod plane;
+#[cfg(feature = "components")]
+pub mod program;
 #[cfg(feature = "components")]
 pub mod play;
 pub mod books;

@@ -9,14 +9,15 @@ use jit_fakes::github::Delivery;
 use jit_fakes::instance::{Outgoing, Target};
 use jit_fakes::model::Model as _;
 
-use crate::plane::{Plane, Shared, deliver, settle};
+use crate::control_plane::ControlPlane;
+use crate::plane::{Shared, deliver, settle};
 use crate::timeline::Timeline;
 use crate::world::to_route;
 
 /// Plays for ever. End it by dropping the future.
-pub async fn play(plane: Plane, world: Shared, timeline: Arc<Timeline>) {
-    let schedules = tokio::spawn(jit_host::run_schedules(plane.host.clone()));
-    let _end_with_us = AbortOnDrop(schedules);
+pub async fn play<P: ControlPlane>(plane: P, world: Shared, timeline: Arc<Timeline>) {
+    let waking = plane.clone();
+    let _end_with_us = AbortOnDrop(tokio::spawn(async move { waking.keep_schedules().await }));
     loop {
         let now = plane.now();
         step(&plane, &world, &timeline, now);
@@ -43,7 +44,7 @@ fn wait(now: Timestamp, at: Timestamp) -> Duration {
 }
 
 /// Lets happen what is due, and sends off what came of it.
-fn step(plane: &Plane, world: &Shared, timeline: &Arc<Timeline>, now: Timestamp) {
+fn step<P: ControlPlane>(plane: &P, world: &Shared, timeline: &Arc<Timeline>, now: Timestamp) {
     let (deliveries, outgoing) = {
         let mut world = world.lock();
         world.github.advance(now);
@@ -59,27 +60,29 @@ fn step(plane: &Plane, world: &Shared, timeline: &Arc<Timeline>, now: Timestamp)
 }
 
 /// Posts one delivery to the webhook, and tells GitHub what it was answered.
-async fn post(plane: Plane, world: Shared, delivery: Delivery) {
+async fn post<P: ControlPlane>(plane: P, world: Shared, delivery: Delivery) {
     let mut request = Request::post("/webhook");
     for (name, value) in &delivery.headers {
         request = request.header(*name, value);
     }
     let Ok(request) = request.body(delivery.body) else { return };
-    let status = plane.request(request).await.status().as_u16();
-    world.lock().github.delivered(delivery.id, Some(status), plane.now());
+    let status = plane.ask(request).await.map(|reply| reply.status().as_u16());
+    world.lock().github.delivered(delivery.id, status, plane.now());
 }
 
 /// Carries an instance's request, and its reply back.
-async fn carry(plane: Plane, world: Shared, timeline: Arc<Timeline>, outgoing: Outgoing) {
+async fn carry<P: ControlPlane>(plane: P, world: Shared, timeline: Arc<Timeline>, outgoing: Outgoing) {
     let Outgoing { instance_id, target, tag, request } = outgoing;
     tokio::time::sleep(Duration::from_millis(20)).await;
     let response = match target {
         Target::Registrar => {
             let request = to_route(request);
             let path = request.uri().path().to_owned();
-            let response = plane.request(request).await;
-            tell(&plane, &timeline, &instance_id, &path, &response);
-            Some(response)
+            let response = plane.ask(request).await;
+            if let Some(response) = &response {
+                tell(plane.now(), &timeline, &instance_id, &path, response);
+            }
+            response
         }
         Target::GitHub => match deliver(&world, "agent", plane.now(), request) {
             Some(response) => settle(response).await.ok(),
@@ -93,7 +96,7 @@ async fn carry(plane: Plane, world: Shared, timeline: Arc<Timeline>, outgoing: O
 
 /// Says what an instance was answered; reports that were taken are no news.
 fn tell(
-    plane: &Plane,
+    now: Timestamp,
     timeline: &Timeline,
     instance_id: &str,
     path: &str,
@@ -108,6 +111,6 @@ fn tell(
     } else {
         String::from_utf8_lossy(response.body()).trim().to_owned()
     };
-    let now_ms = u64::try_from(plane.now().as_millisecond()).unwrap_or(0);
+    let now_ms = u64::try_from(now.as_millisecond()).unwrap_or(0);
     timeline.say(now_ms, "instance", &format!("{instance_id} {path} -> {status} {why}"));
 }

@@ -13,14 +13,20 @@ use jit_github::{
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use crate::plane::{Plane, Shared, deliver};
+use crate::control_plane::ControlPlane;
+use crate::plane::{Shared, deliver};
 use crate::world::{APP_ID, APP_PRIVATE_KEY, ORGANISATION};
 
 /// Registers a foreign runner, takes one job, runs it for `duration` and leaves.
 ///
 /// # Errors
 /// GitHub did not play along.
-pub async fn steal_one(plane: Plane, world: Shared, labels: &[&str], duration: Duration) -> Result<()> {
+pub async fn steal_one<P: ControlPlane>(
+    plane: P,
+    world: Shared,
+    labels: &[&str],
+    duration: Duration,
+) -> Result<()> {
     let ask = |request| deliver(&world, "thief", plane.now(), request).context("github is not there");
     let api = Api::new("https://api.github.com", "a foreign runner")?;
     let key = AppKey::from_pem(&APP_PRIVATE_KEY.into())?;

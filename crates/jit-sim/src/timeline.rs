@@ -43,7 +43,14 @@ impl Timeline {
         self.detail == Detail::Silent
     }
 
-    /// What the host said of components that ended badly.
+    /// Notes something that must not happen; the end tells it.
+    pub fn fault(&self, what: &str) {
+        if let Ok(mut errors) = self.errors.lock() {
+            errors.push(what.to_owned());
+        }
+    }
+
+    /// What the host said of components that ended badly, and what else was noted.
     pub fn faults(&self) -> Vec<String> {
         self.errors.lock().map(|errors| errors.clone()).unwrap_or_default()
     }

@@ -4,10 +4,11 @@
 //! (<https://github.com/spinframework/spin/tree/main/crates/key-value-spin>, read 2026-11-21).
 //! Not in here: waiting for a lock longer than a moment; the caller repeats.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
 use super::{BoxFuture, KeyValue, KeyValueError, add};
 use crate::limits::{SQLITE_BUSY_TIMEOUT, SQLITE_OPEN_TIMEOUT};
@@ -43,6 +44,20 @@ impl SqliteKeyValue {
             .map_err(error)?;
         connection.busy_timeout(SQLITE_BUSY_TIMEOUT).map_err(error)?;
         Ok(Self { connection: Arc::new(Mutex::new(connection)) })
+    }
+
+    /// Everything in one store of a file, which any host may be using meanwhile; changes nothing. Blocks while it reads.
+    ///
+    /// # Errors
+    /// When there is no such file, it holds no stores, or a host keeps it locked for ten seconds.
+    pub fn snapshot(path: &Path, store: &str) -> Result<BTreeMap<String, Vec<u8>>, KeyValueError> {
+        let read_only = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, read_only).map_err(error)?;
+        connection.busy_timeout(SQLITE_OPEN_TIMEOUT).map_err(error)?;
+        let mut statement =
+            connection.prepare("SELECT key, value FROM spin_key_value WHERE store = ?1").map_err(error)?;
+        let pairs = statement.query_map([store], |row| Ok((row.get(0)?, row.get(1)?))).map_err(error)?;
+        pairs.collect::<Result<_, _>>().map_err(error)
     }
 
     /// Runs one call on a thread that may block.

@@ -149,3 +149,19 @@ fn of_two_handles_on_one_file_exactly_one_draws_each_first_ticket() {
     won.sort_unstable();
     assert_eq!(won, (0..KEYS).collect::<Vec<_>>());
 }
+
+#[test]
+fn a_snapshot_reads_one_store_beside_its_host_and_makes_no_file() {
+    let (folder, store) = file();
+    block_on(async {
+        store.set("default", "a", vec![1]).await.unwrap();
+        store.set("other", "b", vec![2]).await.unwrap();
+        let snapshot = SqliteKeyValue::snapshot(&folder.path().join("kv.db"), "default").unwrap();
+        assert_eq!(snapshot, [("a".to_owned(), vec![1])].into());
+        store.set("default", "a", vec![3]).await.unwrap();
+        assert_eq!(store.get("default", "a").await, Ok(Some(vec![3])));
+    });
+    let missing = folder.path().join("missing.db");
+    assert!(SqliteKeyValue::snapshot(&missing, "default").is_err());
+    assert!(!missing.exists());
+}

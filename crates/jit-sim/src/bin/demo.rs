@@ -1,36 +1,45 @@
-//! The main job on embedded defaults: a matrix of 8 jobs, and four things that go wrong, through the built components, without any
-//! account. Time is virtual, so a quarter of an hour takes seconds.
+//! The main job on embedded defaults: a matrix of 8 jobs, and things that go wrong, through the built components, without any
+//! account. In this process time is virtual, so a quarter of an hour takes seconds. With `--spin` the components run in a program,
+//! behind a socket and in real time.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Parser;
 use jiff::{SignedDuration, Timestamp};
 use jit_control::configuration;
+use jit_domain::policy::Policy;
 use jit_fakes::cloud::{Delay, Fault};
 use jit_fakes::github::{Conclusion, DeliveryFate, DeliveryRule, JobSpec, Phase, WorkflowSpec};
 use jit_fakes::instance::{Fate, InstanceSettings};
-use jit_sim::books::Books;
+use jit_sim::control_plane::ControlPlane;
 use jit_sim::plane::{Plane, Shared};
 use jit_sim::play::play;
+use jit_sim::program::{Program, Setting};
 use jit_sim::thief::steal_one;
 use jit_sim::timeline::{Detail, Timeline};
-use jit_sim::world::{PUBLIC_URL, World};
+use jit_sim::world::World;
+use tokio::signal::unix::{SignalKind, signal};
 
 const LABELS: [&str; 3] = ["self-hosted", "linux", "x64"];
 const JOBS: u32 = 8;
-/// Longest demo, in virtual time: a machine that never boots is given up after nine minutes.
-const LONGEST: Duration = Duration::from_secs(45 * 60);
+/// The foreign runner has finished its job by the end, and leaves at once.
+const THIEF_LEAVES: Duration = Duration::from_secs(60);
+/// The manifest with the schedules, by which the demo itself wakes the functions of a program.
+const SCHEDULES: &str = "spin.toml";
 
 /// Runs the demo.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// The manifest.
-    #[arg(long, default_value = "spin.toml")]
-    manifest: PathBuf,
+    /// Runs the components in this program instead, which takes `up` as Spin does, and in real time.
+    #[arg(long, value_name = "PROGRAM")]
+    spin: Option<PathBuf>,
+    /// The manifest: spin.toml, or spin-http.toml with --spin.
+    #[arg(long)]
+    manifest: Option<PathBuf>,
     /// The configuration that the manifest mounts.
     #[arg(long, default_value = "config/jit-runners.toml")]
     config: PathBuf,
@@ -42,53 +51,146 @@ struct Arguments {
     verbose: bool,
 }
 
-fn main() -> Result<()> {
-    let arguments = Arguments::parse();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()?;
-    runtime.block_on(run(&arguments))
+/// What is played, and how long it may take.
+struct Play {
+    /// From power-on to the boot script.
+    boot: Delay,
+    /// Whether an instance never boots: it is given up after nine minutes.
+    never_boots: bool,
+    job_s: u64,
+    stolen_job_s: u64,
+    /// Longest play.
+    longest: Duration,
+    /// How often is looked whether it has ended.
+    look: Duration,
 }
 
-async fn run(arguments: &Arguments) -> Result<()> {
+impl Play {
+    /// With all that can go wrong, for virtual time.
+    fn whole() -> Self {
+        Self {
+            boot: Delay::LogNormal { p50: SignedDuration::from_secs(25), p99: SignedDuration::from_secs(70) },
+            never_boots: true,
+            job_s: 60,
+            stolen_job_s: 60,
+            longest: Duration::from_mins(45),
+            look: Duration::from_secs(5),
+        }
+    }
+
+    /// With what ends soon, for real time. The stolen job is over before an instance can ask for it.
+    fn short() -> Self {
+        Self {
+            boot: Delay::Uniform { low: SignedDuration::from_secs(2), high: SignedDuration::from_secs(4) },
+            never_boots: false,
+            job_s: 5,
+            stolen_job_s: 2,
+            longest: Duration::from_secs(290),
+            look: Duration::from_secs(1),
+        }
+    }
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    match &arguments.spin {
+        None => builder.enable_all().start_paused(true).build()?.block_on(in_this_process(&arguments)),
+        Some(program) => builder.enable_all().build()?.block_on(in_a_program(&arguments, program)),
+    }
+}
+
+async fn in_this_process(arguments: &Arguments) -> Result<()> {
     let start: Timestamp = "2026-11-21T12:00:00Z".parse()?;
+    let manifest = arguments.manifest.as_deref().unwrap_or(Path::new("spin.toml"));
+    println!(
+        "demo: the components of {}, in a world without accounts; times are virtual",
+        manifest.display()
+    );
+    let play = Play::whole();
+    let (world, timeline) = stage(arguments, &play, start)?;
+    let plane = Plane::load(manifest, &world, timeline.clone(), arguments.seed, start)?;
+    perform(plane, world, timeline, &play).await
+}
+
+async fn in_a_program(arguments: &Arguments, program: &Path) -> Result<()> {
+    let manifest = arguments.manifest.as_deref().unwrap_or(Path::new("spin-http.toml"));
+    let version = Program::version(program).await?;
+    println!("demo: program={} version=\"{version}\"", program.display());
+    println!(
+        "demo: it runs the components of {} behind a socket; GitHub and AWS are models behind two more; times are real",
+        manifest.display()
+    );
+    println!("demo: not played here: an instance that never boots, which is given up after nine minutes");
+    let play = Play::short();
+    let (world, timeline) = stage(arguments, &play, Timestamp::now())?;
+    let setting = Setting { program, manifest, config: &arguments.config, schedules: Path::new(SCHEDULES) };
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let performed = async {
+        let plane = Program::start(setting, &world, timeline.clone()).await?;
+        perform(plane, world.clone(), timeline.clone(), &play).await
+    };
+    // The program is in a process group of its own: what ends us at the terminal does not reach it, but dropping it does.
+    tokio::select! {
+        done = performed => done,
+        _ = interrupt.recv() => bail!("interrupted"),
+        _ = terminate.recv() => bail!("terminated"),
+    }
+}
+
+/// A world that fits the configuration, and what tells of it.
+fn stage(arguments: &Arguments, play: &Play, start: Timestamp) -> Result<(Shared, Arc<Timeline>)> {
     let start_ms = u64::try_from(start.as_millisecond())?;
     let text = std::fs::read_to_string(&arguments.config).context("the configuration cannot be read")?;
-    let policy = configuration::parse(&text).map_err(|faults| anyhow::anyhow!("{faults:?}"))?;
+    let policy: Policy = configuration::parse(&text).map_err(|faults| anyhow!("{faults:?}"))?;
     let detail = if arguments.verbose { Detail::Everything } else { Detail::Changes };
-    let timeline = Arc::new(Timeline::new(start_ms, detail));
+    let fates = if play.never_boots { BTreeMap::from([(3, Fate::NeverBoots)]) } else { BTreeMap::new() };
     let instances = InstanceSettings {
-        boot: Delay::LogNormal { p50: SignedDuration::from_secs(25), p99: SignedDuration::from_secs(70) },
+        boot: play.boot,
         github_url: "http://github.test".into(),
-        fates: BTreeMap::from([(3, Fate::NeverBoots)]),
+        fates,
         seed: arguments.seed,
         ..InstanceSettings::default()
     };
-    println!(
-        "demo: the components of {}, in a world without accounts; times are virtual",
-        arguments.manifest.display()
-    );
     let world = Shared::new(World::new(&policy, instances, arguments.seed, start)?);
-    let plane = Plane::load(&arguments.manifest, &world, timeline.clone(), arguments.seed, start)?;
-    set_the_scene(&world, &timeline, plane.now())?;
-    let stage = tokio::spawn(play(plane.clone(), world.clone(), timeline.clone()));
-    let thief = tokio::spawn(steal_one(plane.clone(), world.clone(), &LABELS, Duration::from_secs(60)));
-    let ended = tokio::time::timeout(LONGEST, wait_for_the_end(&plane, &world)).await;
-    stage.abort();
-    thief.await?.context("the foreign runner")?;
-    report(&plane, &world, &timeline).await?;
-    if ended.is_err() {
-        bail!("the demo did not come to its end within {} virtual minutes", LONGEST.as_secs() / 60);
-    }
-    Ok(())
+    Ok((world, Arc::new(Timeline::new(start_ms, detail))))
 }
 
-/// A matrix of 8 and four things that go wrong.
-fn set_the_scene(world: &Shared, timeline: &Timeline, now: Timestamp) -> Result<()> {
+/// Plays until the cloud is empty again, and reports.
+async fn perform<P: ControlPlane>(
+    plane: P,
+    world: Shared,
+    timeline: Arc<Timeline>,
+    script: &Play,
+) -> Result<()> {
+    set_the_scene(&world, &timeline, plane.now(), script)?;
+    let stage = tokio::spawn(play(plane.clone(), world.clone(), timeline.clone()));
+    let stolen = Duration::from_secs(script.stolen_job_s);
+    let thief = tokio::spawn(steal_one(plane.clone(), world.clone(), &LABELS, stolen));
+    let ended = tokio::time::timeout(script.longest, wait_for_the_end(&plane, &world, script.look)).await;
+    let ended =
+        ended.unwrap_or_else(|_| Err(anyhow!("not at its end within {} s", script.longest.as_secs())));
+    stage.abort();
+    let thief = tokio::time::timeout(THIEF_LEAVES, thief).await;
+    let thief = thief.map_or_else(|_| Err(anyhow!("it never left")), |left| left?);
+    let reported = report(&plane, &world, &timeline).await;
+    let right = ended.and(thief.context("the foreign runner")).and(reported);
+    if right.is_err() {
+        plane.last_words().iter().for_each(|line| println!("said: {line}"));
+    }
+    right
+}
+
+/// A matrix of 8 and what goes wrong.
+fn set_the_scene(world: &Shared, timeline: &Timeline, now: Timestamp, script: &Play) -> Result<()> {
     let now_ms = u64::try_from(now.as_millisecond())?;
     let mut world = world.lock();
     let say = |what: &str| timeline.say(now_ms, "demo", what);
     say("the first launch will find no spot capacity");
     world.aws.faults.on_next("RunInstances", 1, Fault::refused(500, "InsufficientInstanceCapacity"));
-    say("the third instance will never boot");
+    if script.never_boots {
+        say("the third instance will never boot");
+    }
     say("a runner of somebody else will steal a job");
     say("GitHub will lose one `in_progress` delivery");
     world.github.add_delivery_rule(DeliveryRule {
@@ -97,27 +199,26 @@ fn set_the_scene(world: &Shared, timeline: &Timeline, now: Timestamp) -> Result<
         times: 1,
         fate: DeliveryFate::Vanishes,
     });
-    let job = JobSpec::new("test", &LABELS).matrix(JOBS, None).lasting(60, Conclusion::Success);
+    let job = JobSpec::new("test", &LABELS).matrix(JOBS, None).lasting(script.job_s, Conclusion::Success);
     let repository = world.repository;
     world
         .github
         .start_run(now, repository, WorkflowSpec::new("CI", vec![job]))
-        .map_err(|e| anyhow::anyhow!("{e:?}"))?;
-    say(&format!("a workflow run with a matrix of {JOBS} jobs begins; instances ask {PUBLIC_URL} for work"));
+        .map_err(|e| anyhow!("{e:?}"))?;
+    say(&format!("a workflow run with a matrix of {JOBS} jobs begins"));
     Ok(())
 }
 
-async fn wait_for_the_end(plane: &Plane, world: &Shared) -> Result<()> {
+async fn wait_for_the_end<P: ControlPlane>(plane: &P, world: &Shared, look: Duration) -> Result<()> {
     loop {
-        tokio::time::sleep(Duration::from_secs(5)).await;
+        tokio::time::sleep(look).await;
         let is_quiet = {
             let world = world.lock();
             completed(&world) == JOBS as usize
                 && world.instances_live() == 0
                 && world.github.runners_live() == 0
         };
-        if is_quiet && Books::read(plane.store.snapshot("default")).await?.open() == 0 {
-            plane.host.idle().await;
+        if is_quiet && plane.books().await?.open() == 0 {
             return Ok(());
         }
     }
@@ -127,8 +228,9 @@ fn completed(world: &World) -> usize {
     world.github.jobs().filter(|job| matches!(job.phase, Phase::Completed(Conclusion::Success))).count()
 }
 
-async fn report(plane: &Plane, world: &Shared, timeline: &Timeline) -> Result<()> {
-    let books = Books::read(plane.store.snapshot("default")).await?;
+async fn report<P: ControlPlane>(plane: &P, world: &Shared, timeline: &Timeline) -> Result<()> {
+    let ended = plane.end().await;
+    let books = plane.books().await?;
     let (jobs, done, instances, runners, launches, points) = {
         let world = world.lock();
         let launches = world.aws.instances().count();
@@ -162,5 +264,5 @@ async fn report(plane: &Plane, world: &Shared, timeline: &Timeline) -> Result<()
         }
         bail!("the cloud is not empty again");
     }
-    Ok(())
+    ended
 }
