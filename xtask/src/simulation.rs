@@ -34,7 +34,7 @@ impl Program {
 pub(crate) fn run(workspace: &Workspace, program: Program, arguments: &[String]) -> Result<()> {
     components::build(workspace)?;
     match program {
-        Program::Demo => {}
+        Program::Demo | Program::Sim => {}
         Program::Bench => components::build_probe(workspace)?,
     }
     start(workspace, program, arguments)

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use jit_control::configuration;
 use jit_fakes::cloud::{CapacityPool, CapacityType, Delay, Quotas};
 use jit_fakes::github::{
-    CancelledOnRerun, Conclusion, DeliveryNoise, Gate, JobSpec, NoRunner, RepositoryId, RepositorySelection,
+    CancelledOnRerun, Conclusion, DeliveryNoise, JobSpec, NoRunner, RepositoryId, RepositorySelection,
     Visibility, WorkflowSpec,
 };
 use jit_fakes::instance::{Fate, InstanceSettings};
@@ -23,6 +23,8 @@ use crate::native::plane::Parts;
 use crate::timeline::Timeline;
 use crate::workload::{Access, Event, Notice, Workload};
 use crate::world::{World, secrets};
+
+mod runs;
 
 /// A trouble that a world can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -137,7 +139,7 @@ impl Setting {
     /// The configuration that was drawn is not valid: a fault of this program.
     pub fn of(seed: u64, timeline: Timeline) -> Result<Self> {
         let draw = Draw(Random::new(seed));
-        let troubles: Vec<Trouble> = if seed % 5 == 0 {
+        let troubles: Vec<Trouble> = if seed.is_multiple_of(5) {
             Vec::new()
         } else {
             TROUBLES.into_iter().filter(|trouble| draw.one_in("trouble", *trouble as u64, 5)).collect()
@@ -161,7 +163,7 @@ impl Setting {
         let repositories = repositories(&mut world, &draw);
         dispute(&mut world, &draw);
         trouble_world(&mut world, &draw, troubles);
-        let mut workload = workload(&draw, start, &repositories, has(Trouble::Cancels));
+        let mut workload = runs::drawn(&draw, start, &repositories, has(Trouble::Cancels));
         trouble_workload(&mut workload, &draw, start, troubles);
         trouble_accounts(&mut workload, &draw, start, &world, &repositories, troubles);
         let checks = Checks::new(caps.clone(), secrets());
@@ -393,67 +395,6 @@ fn clock_jumps(
     let at = SignedDuration::from_secs(60 + i64::try_from(draw.below("jump", 1, 900)).unwrap_or(0));
     let jumps = start.saturating_add(at).map(|at| vec![(at, by), (calm_at, SignedDuration::ZERO)]);
     jumps.unwrap_or_default()
-}
-
-/// Runs of all forms within the busy time.
-fn workload(draw: &Draw, start: Timestamp, repositories: &[RepositoryId], has_cancels: bool) -> Workload {
-    let mut workload = Workload::default();
-    if draw.one_in("crowd", 0, 40) {
-        crowd(&mut workload, draw, start, repositories);
-        return workload;
-    }
-    let runs = *draw.pick("runs", 0, &[1, 3, 8, 20, 40]);
-    let is_burst = draw.one_in("burst", 0, 4);
-    for n in 0..runs {
-        let within_s = if is_burst { 30 } else { 1_500 };
-        let wait = SignedDuration::from_secs(i64::try_from(draw.below("arrival", n, within_s)).unwrap_or(0));
-        let repository = *draw.pick("repository", n, repositories);
-        let cancelled_after = (has_cancels && draw.one_in("cancel", n, 3)).then(|| {
-            SignedDuration::from_secs(i64::try_from(draw.below("cancel after", n, 240)).unwrap_or(0))
-        });
-        let workflow = Box::new(WorkflowSpec::new(&format!("Flow {n}"), jobs(draw, n)));
-        let at = start.saturating_add(wait).unwrap_or(start);
-        workload.at(at, Event::Run { repository, workflow, cancelled_after });
-    }
-    workload
-}
-
-/// A thousand jobs within a minute: of single-job runs, or of the widest matrices.
-fn crowd(workload: &mut Workload, draw: &Draw, start: Timestamp, repositories: &[RepositoryId]) {
-    let labels = ["self-hosted", "linux", "x64"];
-    let (runs, legs) = if draw.one_in("wide", 0, 2) { (4, 256) } else { (1_000, 1) };
-    for n in 0..runs {
-        let wait_ms = i64::try_from(draw.below("crowd", n, 60_000)).unwrap_or(0);
-        let at = start.saturating_add(SignedDuration::from_millis(wait_ms)).unwrap_or(start);
-        let lasting = 60 + draw.below("duration", n, 60);
-        let job = JobSpec::new("build", &labels).matrix(legs, None).lasting(lasting, Conclusion::Success);
-        let workflow = Box::new(WorkflowSpec::new("Crowd", vec![job]));
-        let repository = *draw.pick("repository", n, repositories);
-        workload.at(at, Event::Run { repository, workflow, cancelled_after: None });
-    }
-}
-
-fn jobs(draw: &Draw, n: u64) -> Vec<JobSpec> {
-    let labels: &[&str] = match draw.below("labels", n, 6) {
-        0 => &["self-hosted", "linux", "x64", "large"],
-        1 => &["self-hosted"],
-        2 => &["Linux", "self-hosted", "C6I.xlarge"],
-        _ => &["self-hosted", "linux", "x64"],
-    };
-    let lasting = 10 + draw.below("duration", n, 200);
-    let conclusion = if draw.one_in("failure", n, 8) { Conclusion::Failure } else { Conclusion::Success };
-    let job = JobSpec::new("build", labels).lasting(lasting, conclusion);
-    match draw.below("form", n, 6) {
-        0 => vec![job.matrix(*draw.pick("legs", n, &[2, 3, 8, 20, 51]), None).without_fail_fast()],
-        1 => vec![
-            job,
-            JobSpec::new("test", labels).after(&["build"]),
-            JobSpec::new("ship", labels).after(&["test"]),
-        ],
-        2 => vec![job.matrix(4, None)],
-        3 => vec![job.behind("production", Gate::WaitTimer(30 + draw.below("gate", n, 200)))],
-        _ => vec![job],
-    }
 }
 
 /// Troubles of accounts: each is over before the calm.
