@@ -58,16 +58,18 @@ pub enum SendError {
 }
 
 /// An operation on the key-value store.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum KeyValue {
     /// Reads a value.
     Get(String),
+    /// Reads several values at once.
+    GetMany(Vec<String>),
     /// Writes a value.
     Set(String, Vec<u8>),
     /// Deletes a key; an absent one is fine.
     Delete(String),
-    /// Lists all keys of the store, in no order.
-    Keys,
+    /// Lists all keys that begin so, in no order. Spin lists all keys there are, and what begins otherwise is dropped here.
+    Keys(&'static str),
     /// Adds to a counter and returns the sum. A key is either a counter or a value for ever, never both.
     Increment(String, u64),
 }
@@ -77,6 +79,8 @@ pub enum KeyValue {
 pub enum KeyValueReply {
     /// To `Get`.
     Value(Option<Vec<u8>>),
+    /// To `GetMany`: the keys that there are, with their values.
+    Values(Vec<(String, Vec<u8>)>),
     /// To `Set` and `Delete`.
     Done,
     /// To `Keys`.

@@ -154,10 +154,12 @@ async fn begin<'a, E: Effects, S>(
         Trigger::Http(request) if request.uri().path() == NUDGE_PATH => {}
         Trigger::Http(request) => check_cron(request, tokens(&settings))?,
     }
+    // The deadline counts from here: noting the verdict takes time too.
+    let shell = Shell::new(invocation.effects, component, policy);
     if let Err(error) = start.note(&[]).await {
         start.failed("the verdict about the configuration was not noted", &error);
     }
-    Ok((Shell::new(invocation.effects, component, policy), settings))
+    Ok((shell, settings))
 }
 
 async fn invalid<E: Effects>(start: &Start<'_, E>, faults: &[String]) -> Response {
@@ -174,5 +176,38 @@ fn answer<E: Effects, T>(shell: &Shell<'_, E>, ran: Result<T, Failure>) -> Respo
             shell.failed("the run was cut off; the next tick goes on", &failure);
             reply::later(crate::limits::RETRY_AFTER_S, "cut off")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::effects::memory::{Fault as Struck, MemoryEffects};
+
+    #[test]
+    fn the_deadline_counts_from_before_the_verdict_is_noted() {
+        let configuration = Ok(include_str!("../../../config/jit-runners.toml").to_owned());
+        let variable = |name: &str| {
+            let value = match name {
+                "claim_key" => "k1:0123456789abcdef0123456789abcdef0123456789abcdef",
+                "cron_token" => "a-cron-token-of-some-length-0123456789",
+                "public_url" => "https://runners.example.com/",
+                "scaleup_aws_access_key_id" => "AKIAEXAMPLE",
+                "scaleup_aws_secret_access_key" => "a-secret-access-key-0123456789",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        };
+        let effects = MemoryEffects::new(1);
+        // The first look at the verdict fails, and is repeated after a pause.
+        effects.fault(1, Struck::FailBefore);
+        let begun = effects.run(async {
+            let call = Invocation { effects: &effects, configuration: &configuration, variable: &variable };
+            let read = |get: &dyn Fn(&str) -> Option<String>| ScaleupSettings::read(get);
+            let begun = begin(call, Component::Scaleup, Trigger::Cron, read, |s| &s.cron_tokens).await;
+            begun.map(|(shell, _)| shell.elapsed()).map_err(|reply| reply.status())
+        });
+        let elapsed = begun.expect("nothing crashes").expect("the configuration that is shipped is valid");
+        assert!(elapsed >= Duration::from_millis(10), "only {elapsed:?} have passed");
     }
 }

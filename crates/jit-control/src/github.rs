@@ -63,6 +63,15 @@ pub enum GitHubError {
     Failure(#[from] Failure),
 }
 
+/// What GitHub lists of a scope.
+#[derive(Debug)]
+pub struct Runners {
+    /// The runners.
+    pub listed: Vec<Runner>,
+    /// Whether a runner that is not listed does not exist.
+    pub misses_none: bool,
+}
+
 /// What GitHub says of a run.
 #[derive(Debug)]
 pub struct RunJobs {
@@ -121,7 +130,8 @@ impl<'s, 'e, E: Effects> GitHub<'s, 'e, E> {
         self.read(jit_github::runners::parse_jit_config(&reply)).await
     }
 
-    /// All runners of a scope, or those of one name; every page, or an error.
+    /// All runners of a scope, or those of one name; every page, or an error. Pages are counted off anew for each request, so a
+    /// runner that leaves one of the first moves another from the next page into a gap: a list of several pages may miss some.
     ///
     /// # Errors
     /// [`GitHubError`]; a list that is not whole is an error, as absence from it would prove nothing.
@@ -130,7 +140,7 @@ impl<'s, 'e, E: Effects> GitHub<'s, 'e, E> {
         installation: InstallationId,
         scope: &class::Scope,
         name: Option<&ids::RunnerName>,
-    ) -> Result<Vec<Runner>, GitHubError> {
+    ) -> Result<Runners, GitHubError> {
         let auth = self.authorize(installation, Need::of(scope)).await?;
         let scope = scope_of(scope)?;
         let name = name.map(|n| RunnerName::new(n.as_str())).transpose().map_err(unusable)?;
@@ -144,10 +154,9 @@ impl<'s, 'e, E: Effects> GitHub<'s, 'e, E> {
             match listed.next {
                 Some(next) => page = next,
                 None => {
-                    return Ok(all
-                        .into_iter()
-                        .filter(|r| name.as_ref().is_none_or(|n| n.as_str() == r.name))
-                        .collect());
+                    let of_name = |r: &Runner| name.as_ref().is_none_or(|n| n.as_str() == r.name);
+                    let misses_none = page == PageNumber::FIRST;
+                    return Ok(Runners { listed: all.into_iter().filter(of_name).collect(), misses_none });
                 }
             }
         }
@@ -250,7 +259,17 @@ impl<'s, 'e, E: Effects> GitHub<'s, 'e, E> {
         bearer(&made.token)
     }
 
+    /// Sends a request, once more where its repository has another name by now. The records of a job keep the name under which
+    /// its event came.
     async fn send(&self, operation: &'static str, request: Request) -> Result<Response, GitHubError> {
+        let reply = self.send_once(operation, request.clone()).await?;
+        match self.api.moved(&request, &reply) {
+            Some(again) => self.send_once(operation, again).await,
+            None => Ok(reply),
+        }
+    }
+
+    async fn send_once(&self, operation: &'static str, request: Request) -> Result<Response, GitHubError> {
         self.spend(u64::from(jit_github::points(&request))).await?;
         let reply = self.shell.effects.send(request, limits::CALL_TIMEOUT).await;
         reply.map_err(|source| GitHubError::NoReply { operation, source })

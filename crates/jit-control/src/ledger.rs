@@ -186,6 +186,12 @@ pub trait Ledger {
     /// [`LedgerError`].
     async fn read(&self, key: &Key) -> Result<Option<Record>, LedgerError>;
 
+    /// Reads several records; those that do not exist are left out.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    async fn read_many(&self, keys: &[Key]) -> Result<Vec<Record>, LedgerError>;
+
     /// Reads the open records of a kind: those whose last write said [`Index::Open`]. `after` is the last page's `next`.
     /// A record written while a listing is under way may be missed or seen; each listed record is as last written.
     ///

@@ -53,7 +53,9 @@ pub async fn run<E: Effects>(shell: &Shell<'_, E>, settings: &KeeperSettings) ->
     }
     shell.note_schedule(ran_at).await?;
     let Summary { messages, terminated } = total;
-    shell.info("drained the lifecycle queue", json!({ "messages": messages, "terminated": terminated }));
+    if total != Summary::default() {
+        shell.info("drained the lifecycle queue", json!({ "messages": messages, "terminated": terminated }));
+    }
     Ok(total)
 }
 

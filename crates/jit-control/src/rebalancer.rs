@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::stream::{self, StreamExt as _};
 use jit_domain::class::Scope;
 use jit_domain::decide::rebalancer::{self as decide, CloudView, RunnerView, Step};
-use jit_domain::decide::{lifecycle as lifecycle_decide, scaleup, supply};
-use jit_domain::ids::{Cloud, InstallationId, InstanceKey, Region, RepositoryName, RunnerId};
+use jit_domain::decide::{lifecycle as lifecycle_decide, supply};
+use jit_domain::ids::{Cloud, InstallationId, InstanceKey, Region, RepositoryName, RunnerId, RunnerName};
 use jit_domain::instance::{Instance, InstancePhase};
 use jit_domain::job::{Job, RunnerRef};
 use jit_domain::observation::{Action, Observation};
@@ -18,7 +19,7 @@ use serde_json::json;
 
 use crate::cloud::{Clouds, Seen};
 use crate::effects::Effects;
-use crate::github::{GitHub, GitHubError, Priority, RunJobs, activity};
+use crate::github::{GitHub, GitHubError, Priority, RunJobs, Runners, activity};
 use crate::lifecycle;
 use crate::limits;
 use crate::message::Message;
@@ -95,28 +96,10 @@ async fn expire_jobs<E: Effects>(shell: &Shell<'_, E>, world: &World) -> Result<
     Ok(())
 }
 
-/// Makes the records of instances whose ids a young batch holds, but which have none: their launch was cut off in between.
+/// Makes the records that launches which were cut off left out.
 async fn heal_records<E: Effects>(shell: &Shell<'_, E>, world: &mut World) -> Result<(), Failure> {
-    let now = shell.now();
-    let mut missing = Vec::new();
-    for class in world.classes.values() {
-        for batch in class.batches.iter().filter(|b| now.since(b.born_at) < limits::RECORDS_HEALED_FOR) {
-            for key in batch.instances.iter().filter(|key| world.instance(key).is_none()) {
-                // Which try made it is not known; the last launched one names an offering in the same region.
-                let n = batch
-                    .tries
-                    .iter()
-                    .rev()
-                    .find(|t| batch.place(t).is_some_and(|place| place.region == key.region))
-                    .map(|t| t.n);
-                missing.extend(n.and_then(|n| scaleup::instance_of(class, &batch.id, n, key)));
-            }
-        }
-    }
-    for record in missing {
-        if shell.read::<Instance>(&Instance::key(&record.key)).await?.is_none() {
-            crate::scaleup::record_instance(shell, world, record).await?;
-        }
+    for record in world.unrecorded.iter().filter_map(|key| world.instance(key).cloned()).collect::<Vec<_>>() {
+        crate::scaleup::record_instance(shell, world, record).await?;
     }
     Ok(())
 }
@@ -154,13 +137,15 @@ async fn list_clouds<E: Effects>(
 }
 
 type ScopeKey = (InstallationId, Scope);
+/// Runners by name; none where nothing is known. What is not in it does not exist.
+type ScopeRunners = BTreeMap<String, Option<Runner>>;
 
 /// Lists the runners of each scope that has registered instances. A scope whose listing failed is left out.
 async fn list_runners<E: Effects>(
     shell: &Shell<'_, E>,
     github: &GitHub<'_, '_, E>,
     world: &World,
-) -> BTreeMap<ScopeKey, BTreeMap<String, Runner>> {
+) -> BTreeMap<ScopeKey, ScopeRunners> {
     let is_registered = |i: &&Instance| !i.is_retired() && i.mint().is_some();
     let scopes: BTreeSet<ScopeKey> =
         world.instances.iter().filter(is_registered).map(|i| (i.installation, i.scope.clone())).collect();
@@ -170,11 +155,16 @@ async fn list_runners<E: Effects>(
             break;
         }
         match github.runners(installation, &scope, None).await {
-            Ok(runners) => {
-                listed.insert(
-                    (installation, scope),
-                    runners.into_iter().map(|r| (r.name.clone(), r)).collect(),
-                );
+            Ok(Runners { listed: runners, misses_none }) => {
+                let mut seen: BTreeMap<String, Option<Runner>> =
+                    runners.into_iter().map(|r| (r.name.clone(), Some(r))).collect();
+                if !misses_none {
+                    let here = |i: &&Instance| i.installation == installation && i.scope == scope;
+                    let ours = world.instances.iter().filter(is_registered).filter(here);
+                    let names = ours.filter_map(|i| Some(i.mint()?.name.clone()));
+                    look_for_missed(shell, github, (installation, &scope), names, &mut seen).await;
+                }
+                listed.insert((installation, scope), seen);
             }
             Err(error) => shell.failed("the runners of a scope could not be listed", &error),
         }
@@ -182,49 +172,61 @@ async fn list_runners<E: Effects>(
     listed
 }
 
+/// Asks for each runner that a list of several pages may have missed; of those that could not be asked for nothing is known.
+async fn look_for_missed<E: Effects>(
+    shell: &Shell<'_, E>,
+    github: &GitHub<'_, '_, E>,
+    (installation, scope): (InstallationId, &Scope),
+    names: impl Iterator<Item = RunnerName>,
+    seen: &mut ScopeRunners,
+) {
+    let missed: Vec<RunnerName> = names.filter(|name| !seen.contains_key(name.as_str())).collect();
+    for name in missed {
+        if !shell.has_time() {
+            seen.insert(name.as_str().to_owned(), None);
+            continue;
+        }
+        match github.runners(installation, scope, Some(&name)).await {
+            Ok(found) => seen.extend(found.listed.into_iter().map(|r| (r.name.clone(), Some(r)))),
+            Err(error) => {
+                shell.failed("a runner could not be asked for", &error);
+                seen.insert(name.as_str().to_owned(), None);
+            }
+        }
+    }
+}
+
 async fn weigh_all<E: Effects>(
     shell: &Shell<'_, E>,
     github: Option<&GitHub<'_, '_, E>>,
     world: &mut World,
     clouds: &BTreeMap<RegionKey, BTreeMap<InstanceKey, Seen>>,
-    runners: &BTreeMap<ScopeKey, BTreeMap<String, Runner>>,
+    runners: &BTreeMap<ScopeKey, ScopeRunners>,
 ) -> Result<usize, Failure> {
-    let now = shell.now();
-    let steps: Vec<(InstanceKey, Step)> = {
-        let observed = world.observed(&shell.policy, now);
+    let mut steps: Vec<Step> = {
+        let observed = world.observed(&shell.policy, shell.now());
         let balance = observed.balance();
-        let weigh = |i: &Instance| {
-            (
-                i.key.clone(),
-                decide::evidence(&observed, &balance, i, cloud_view(i, clouds), runner_view(i, runners)),
-            )
-        };
+        let weigh =
+            |i| decide::evidence(&observed, &balance, i, cloud_view(i, clouds), runner_view(i, runners));
         world.instances.iter().map(weigh).collect()
     };
-    let mut moved = 0;
-    for (_, step) in steps {
-        if !shell.has_time() {
-            break;
+    // A pass may not have time for all: what still runs and costs goes before what only needs its record closed.
+    steps.sort_by_key(|step| matches!(step, Step::Write(after) if after.ended_at.is_some()));
+    let (mut moved, mut unwanted) = (0, Vec::new());
+    for step in steps {
+        match step {
+            Step::Leave => {}
+            Step::Deregister { runner, then } => unwanted.push((runner, then)),
+            Step::Write(_) if !shell.has_time() => break,
+            Step::Write(after) if after.is_retired() => {
+                moved += usize::from(lifecycle::write_retired(shell, world, after).await?);
+            }
+            Step::Write(after) => moved += usize::from(write_moved(shell, world, after).await?),
         }
-        moved += usize::from(carry_out(shell, github, world, step).await?);
     }
-    Ok(moved)
-}
-
-async fn carry_out<E: Effects>(
-    shell: &Shell<'_, E>,
-    github: Option<&GitHub<'_, '_, E>>,
-    world: &mut World,
-    step: Step,
-) -> Result<bool, Failure> {
-    match step {
-        Step::Leave => Ok(false),
-        Step::Write(after) if after.is_retired() => lifecycle::write_retired(shell, world, after).await,
-        Step::Write(after) => write_moved(shell, world, after).await,
-        Step::Deregister { runner, then } => {
-            let Some(github) = github else { return Ok(false) };
-            deregister(shell, github, world, runner, then).await
-        }
+    match github {
+        Some(github) => Ok(moved + deregister_all(shell, github, world, unwanted).await?),
+        None => Ok(moved),
     }
 }
 
@@ -245,15 +247,38 @@ async fn write_moved<E: Effects>(
     Ok(true)
 }
 
-/// Deregisters an idle runner; only GitHub's 204, or its absence from the listing, retires the instance.
-async fn deregister<E: Effects>(
+/// Deregisters idle runners, several at once; each is retired as soon as GitHub has answered.
+async fn deregister_all<E: Effects>(
     shell: &Shell<'_, E>,
     github: &GitHub<'_, '_, E>,
     world: &mut World,
-    runner: RunnerId,
+    unwanted: Vec<(RunnerId, Instance)>,
+) -> Result<usize, Failure> {
+    let calls = unwanted.into_iter().map(|(runner, then)| async move {
+        if !shell.has_time() {
+            return None;
+        }
+        let deletion = github.deregister(then.installation, &then.scope, runner).await;
+        Some((then, deletion))
+    });
+    let mut calls = std::pin::pin!(stream::iter(calls).buffer_unordered(limits::CALLS_AT_ONCE_MAX));
+    let mut moved = 0;
+    while let Some(answered) = calls.next().await {
+        if let Some((then, deletion)) = answered {
+            moved += usize::from(deregistered(shell, world, then, deletion).await?);
+        }
+    }
+    Ok(moved)
+}
+
+/// Only GitHub's 204, or its absence from the listing, retires the instance of an idle runner.
+async fn deregistered<E: Effects>(
+    shell: &Shell<'_, E>,
+    world: &mut World,
     then: Instance,
+    deletion: Result<Deletion, GitHubError>,
 ) -> Result<bool, Failure> {
-    match github.deregister(then.installation, &then.scope, runner).await {
+    match deletion {
         // The same pass listed the scope with this runner, so a 404 means that it has gone since.
         Ok(Deletion::Deleted | Deletion::NotFound) => lifecycle::write_retired(shell, world, then).await,
         Ok(Deletion::Busy(_)) => {
@@ -282,12 +307,15 @@ fn cloud_view(instance: &Instance, listed: &BTreeMap<RegionKey, BTreeMap<Instanc
     }
 }
 
-fn runner_view(instance: &Instance, listed: &BTreeMap<ScopeKey, BTreeMap<String, Runner>>) -> RunnerView {
+fn runner_view(instance: &Instance, listed: &BTreeMap<ScopeKey, ScopeRunners>) -> RunnerView {
     let Some(mint) = instance.mint() else { return RunnerView::Unknown };
     match listed.get(&(instance.installation, instance.scope.clone())) {
         None => RunnerView::Unknown,
         Some(scope) => match scope.get(mint.name.as_str()) {
-            Some(runner) => RunnerView::Listed { runner: RunnerId(runner.id.0), activity: activity(runner) },
+            Some(Some(runner)) => {
+                RunnerView::Listed { runner: RunnerId(runner.id.0), activity: activity(runner) }
+            }
+            Some(None) => RunnerView::Unknown,
             None => RunnerView::NotListed,
         },
     }
@@ -324,14 +352,16 @@ async fn ask_runs<E: Effects>(
     Ok(asked)
 }
 
-/// Notes at the run's open jobs that GitHub was asked.
+/// Records what GitHub says of a run's jobs. Those that are open on record go first: a run may have more jobs than a pass has time
+/// for, and the next pass begins anew.
 async fn record_jobs<E: Effects>(
     shell: &Shell<'_, E>,
     world: &World,
     jobs: &[WorkflowJob],
     (installation, repository): (InstallationId, &RepositoryName),
 ) -> Result<(), Failure> {
-    for job in jobs {
+    let open = world.jobs.iter().map(|(_, job)| job.id.0).collect();
+    for job in open_first(jobs, &open) {
         let Some(told) = observation_of(world, job, installation, repository, shell.now()) else { continue };
         let recorded = observe::record_one(shell, told.job, std::slice::from_ref(&told)).await?;
         lifecycle::follow(shell, &told, recorded.job.as_ref()).await?;
@@ -339,6 +369,13 @@ async fn record_jobs<E: Effects>(
     Ok(())
 }
 
+/// The jobs in their order, but for those whose ids are given, which go before all others.
+fn open_first<'a>(jobs: &'a [WorkflowJob], open: &BTreeSet<u64>) -> Vec<&'a WorkflowJob> {
+    let (first, rest): (Vec<_>, Vec<_>) = jobs.iter().partition(|job| open.contains(&job.id.0));
+    first.into_iter().chain(rest).collect()
+}
+
+/// Notes at the run's open jobs that GitHub was asked.
 async fn note_asked<E: Effects>(
     shell: &Shell<'_, E>,
     world: &World,
@@ -422,4 +459,19 @@ async fn send_gaps<E: Effects>(shell: &Shell<'_, E>, world: &World) -> Result<us
         shell.queue.send(message.queue(), &message.encode()).await?;
     }
     Ok(gaps.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jobs_that_are_open_on_record_are_recorded_before_all_others() {
+        let example = include_str!("../../jit-github/tests/payloads/workflow_job.queued.1.json");
+        let event = jit_github::webhook::WorkflowJobEvent::parse(example.as_bytes()).unwrap();
+        let jobs: Vec<WorkflowJob> =
+            (1..=4).map(|id| WorkflowJob { id: jit_github::JobId(id), ..event.job.clone() }).collect();
+        let order: Vec<u64> = open_first(&jobs, &[2, 4, 9].into()).iter().map(|job| job.id.0).collect();
+        assert_eq!(order, [2, 4, 1, 3]);
+    }
 }

@@ -174,7 +174,8 @@ impl<E: Effects> Claimed<'_, '_, E> {
 
     /// The instance's record; one that has none is adopted if its batch has its id or a needed place.
     async fn recorded(&self, world: &mut World, known: &Known) -> Result<Option<Instance>, Failure> {
-        if let Some(open) = world.instance(&known.key) {
+        let is_recorded = !world.unrecorded.contains(&known.key);
+        if let Some(open) = world.instance(&known.key).filter(|_| is_recorded) {
             return Ok(Some(open.clone()));
         }
         if known.record.is_some() {
@@ -379,7 +380,9 @@ impl<E: Effects> Claimed<'_, '_, E> {
     ) -> Answered {
         let removed = async {
             let github = self.github()?;
-            for runner in github.runners(instance.installation, &instance.scope, Some(&lost.name)).await? {
+            for runner in
+                github.runners(instance.installation, &instance.scope, Some(&lost.name)).await?.listed
+            {
                 github.deregister(instance.installation, &instance.scope, RunnerId(runner.id.0)).await?;
             }
             Ok::<(), GitHubError>(())
@@ -400,7 +403,7 @@ impl<E: Effects> Claimed<'_, '_, E> {
             Err(error) => Err(error),
         };
         let seen = match listed {
-            Ok(listed) => match listed.first() {
+            Ok(found) => match found.listed.first() {
                 Some(runner) => {
                     Registration::Listed { runner: RunnerId(runner.id.0), contact: contact(runner) }
                 }

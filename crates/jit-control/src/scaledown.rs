@@ -194,7 +194,7 @@ async fn end_ghosts_of<E: Effects>(
     scope: &Scope,
     live: &BTreeSet<String>,
 ) -> Result<usize, crate::github::GitHubError> {
-    let listed = github.runners(installation, scope, None).await?;
+    let listed = github.runners(installation, scope, None).await?.listed;
     let registered: Vec<Registered> = (listed.iter())
         .map(|r| Registered {
             runner: RunnerId(r.id.0),

@@ -60,10 +60,12 @@ pub async fn run<E: Effects>(shell: &Shell<'_, E>, settings: &ScaleupSettings) -
     }
     shell.note_schedule(ran_at).await?;
     let Summary { messages, launches, instances } = total;
-    shell.info(
-        "drained the jobs queue",
-        json!({ "messages": messages, "launches": launches, "instances": instances }),
-    );
+    if total != Summary::default() {
+        shell.info(
+            "drained the jobs queue",
+            json!({ "messages": messages, "launches": launches, "instances": instances }),
+        );
+    }
     Ok(total)
 }
 

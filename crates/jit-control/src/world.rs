@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future;
-use jit_domain::class::{Class, ClassIdentity};
-use jit_domain::decide::scaleup::Health;
+use jit_domain::class::{Batch, Class, ClassIdentity, Try};
+use jit_domain::decide::scaleup::{Health, instance_of};
 use jit_domain::decide::supply::Observed;
 use jit_domain::decide::webhook::identify_job;
 use jit_domain::ids::{ClassKey, InstanceKey, JobId, PoolName};
@@ -16,7 +16,8 @@ use jit_domain::reason::Reason;
 use jit_domain::time::Timestamp;
 
 use crate::effects::Effects;
-use crate::ledger::{Key, Write};
+use crate::ledger::{Key, Ledger as _, Write};
+use crate::limits;
 use crate::shell::{Failure, Shell, put};
 use crate::stored::Stored as _;
 
@@ -31,6 +32,8 @@ pub struct World {
     pub classes: BTreeMap<ClassKey, Class>,
     /// Open instances.
     pub instances: Vec<Instance>,
+    /// Those of them that have no record yet: their launch was cut off before it was written.
+    pub unrecorded: BTreeSet<InstanceKey>,
     /// Records of the configured pools.
     pub pools: BTreeMap<PoolName, PoolRecord>,
     /// Health of the offerings in the configured regions.
@@ -44,6 +47,8 @@ impl World {
     /// # Errors
     /// [`Failure`].
     pub async fn read<E: Effects>(shell: &Shell<'_, E>) -> Result<Self, Failure> {
+        // Classes that are newer than the listing of instances would show batches without their instances.
+        shell.ledger.list_anew();
         let mut versions = BTreeMap::new();
         let (jobs, classes, instances, pools, health) = future::try_join5(
             shell.open::<Job>(),
@@ -58,6 +63,7 @@ impl World {
             poolless: Vec::new(),
             classes: BTreeMap::new(),
             instances: Vec::new(),
+            unrecorded: BTreeSet::new(),
             pools: BTreeMap::new(),
             health: Health::new(),
             versions: BTreeMap::new(),
@@ -82,8 +88,10 @@ impl World {
         world.instances.sort_by(|a, b| a.key.cmp(&b.key));
         world.versions = versions;
         for job in jobs {
-            world.put_job(&shell.policy, job.value, job.version);
+            world.versions.insert(Job::key(job.value.id), job.version);
+            world.sort_in(&shell.policy, job.value);
         }
+        world.jobs.sort_by_key(|(_, job)| (job.created_at, job.id));
         world.complete(shell).await?;
         Ok(world)
     }
@@ -97,17 +105,22 @@ impl World {
         self.versions.insert(key, version);
         self.jobs.retain(|(_, known)| known.id != job.id);
         self.poolless.retain(|known| known.id != job.id);
+        self.sort_in(policy, job);
+        self.jobs.sort_by_key(|(_, job)| (job.created_at, job.id));
+    }
+
+    fn sort_in(&mut self, policy: &Policy, job: Job) {
         if job.is_open() {
             match identify_job(policy, &job) {
                 Some(identity) => self.jobs.push((identity, job)),
                 None => self.poolless.push(Job { wait: Some(Reason::PoolGone), ..job }),
             }
         }
-        self.jobs.sort_by_key(|(_, job)| (job.created_at, job.id));
     }
 
-    /// Reads the classes of open jobs and instances that are not listed: one whose batches are all forgotten still has its
-    /// generation, its wait, and the labels that its instances carry.
+    /// Reads what the listings did not show. A class whose batches are all forgotten still has its generation, its wait, and
+    /// the labels that its instances carry. An instance whose id a batch holds may have got its record since, or not yet: then
+    /// the record that it will get stands for it, with version 0.
     ///
     /// # Errors
     /// [`Failure`].
@@ -121,6 +134,38 @@ impl World {
                 self.classes.insert(key, class.value);
             }
         }
+        self.complete_instances(shell).await
+    }
+
+    async fn complete_instances<E: Effects>(&mut self, shell: &Shell<'_, E>) -> Result<(), Failure> {
+        let now = shell.now();
+        let known: BTreeSet<&InstanceKey> = self.instances.iter().map(|i| &i.key).collect();
+        let mut unlisted: BTreeMap<Key, Instance> = BTreeMap::new();
+        for class in self.classes.values() {
+            let young = |b: &&Batch| now.since(b.active_at()) < limits::RECORDS_HEALED_FOR;
+            for batch in class.batches.iter().filter(young) {
+                for key in batch.instances.iter().filter(|key| !known.contains(key)) {
+                    unlisted.extend(to_be_recorded(class, batch, key).map(|i| (Instance::key(key), i)));
+                }
+            }
+        }
+        let keys: Vec<Key> =
+            unlisted.keys().filter(|key| !self.versions.contains_key(key)).cloned().collect();
+        for record in shell.ledger.read_many(&keys).await.map_err(Failure::from)? {
+            unlisted.remove(&record.key);
+            self.versions.insert(record.key.clone(), record.version);
+            match Instance::decode(&record.value) {
+                Ok(instance) if instance.is_open() => self.instances.push(instance),
+                Ok(_) => {}
+                Err(error) => shell.failed("a record is left alone", &error),
+            }
+        }
+        for (key, instance) in unlisted.into_iter().filter(|(key, _)| keys.contains(key)) {
+            self.versions.insert(key, 0);
+            self.unrecorded.insert(instance.key.clone());
+            self.instances.push(instance);
+        }
+        self.instances.sort_by(|a, b| a.key.cmp(&b.key));
         Ok(())
     }
 
@@ -147,6 +192,7 @@ impl World {
             jobs: &self.jobs,
             classes: &self.classes,
             instances: &self.instances,
+            unrecorded: &self.unrecorded,
             pools: &self.pools,
             now,
         }
@@ -207,11 +253,20 @@ impl World {
     pub fn wrote_instance(&mut self, instance: Instance) {
         *self.versions.entry(Instance::key(&instance.key)).or_insert(0) += 1;
         self.instances.retain(|known| known.key != instance.key);
+        self.unrecorded.remove(&instance.key);
         if instance.is_open() {
             self.instances.push(instance);
             self.instances.sort_by(|a, b| a.key.cmp(&b.key));
         }
     }
+}
+
+/// The record of an instance of which a batch knows the id only. Which try made it is not known; the last one that names a place
+/// in its region stands for it.
+fn to_be_recorded(class: &Class, batch: &Batch, key: &InstanceKey) -> Option<Instance> {
+    let is_there = |t: &&Try| batch.place(t).is_some_and(|place| place.region == key.region);
+    let n = batch.tries.iter().rev().find(is_there)?.n;
+    instance_of(class, &batch.id, n, key)
 }
 
 async fn read_pools<E: Effects>(shell: &Shell<'_, E>) -> Result<Vec<(PoolName, PoolRecord, u64)>, Failure> {

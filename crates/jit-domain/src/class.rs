@@ -169,6 +169,11 @@ impl Batch {
         }
     }
 
+    /// When it last may have launched anything.
+    pub fn active_at(&self) -> Timestamp {
+        self.tries.iter().filter_map(|t| t.sent_at).fold(self.born_at, Timestamp::max)
+    }
+
     /// The try of number `n`.
     pub fn try_of(&self, n: u32) -> Option<&Try> {
         self.tries.iter().find(|t| t.n == n)

@@ -22,6 +22,9 @@ pub const BATCH_OPEN_MAX: Duration = Duration::from_secs(5 * 60);
 pub const BATCH_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// A full batch whose instances lack records is kept this long, so that the records can be made.
 pub const FILLED_KEPT: Duration = Duration::from_secs(10 * 60);
+/// A full batch is kept at least this long, records or not: an invocation that listed instances before these had records
+/// must not miss both them and their batch. No invocation lives longer.
+pub const FILLED_KEPT_MIN: Duration = Duration::from_secs(60);
 /// Closed batches of one class; each takes some 3 KB of a record that may have 1 MB (400 KB at DynamoDB).
 pub const CLOSED_BATCHES_MAX: usize = 48;
 /// An id without a record counts as supply for this long after its launch: rebalancer makes missing records once a minute.

@@ -146,6 +146,11 @@ impl Aws {
         &mut self.ec2.catalogue
     }
 
+    /// While instances are hidden, every listing is empty and a success, as one of a wrong region or of a role that lost its rights.
+    pub fn set_hidden(&mut self, is_hidden: bool) {
+        self.ec2.is_hidden = is_hidden;
+    }
+
     /// Takes a spot instance back after the two minutes' notice. Tells whether it did: not if it is on-demand or not up.
     pub fn interrupt_with_notice(&mut self, instance_id: &str, now: Timestamp) -> bool {
         let now = self.tick(now);

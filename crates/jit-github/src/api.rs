@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use http::{HeaderValue, Method, Request, header};
+use http::{HeaderValue, Method, Request, Response, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -79,6 +79,24 @@ impl Api {
     /// Returns the address without a slash at its end.
     pub fn base_url(&self) -> &str {
         &self.base
+    }
+
+    /// The same request at the address that a reply names, if the reply is a redirection within this interface: a repository
+    /// that was renamed or transferred is found by its number. Another server would get our token, so it is never followed.
+    /// The query stays, whether or not the address repeats it.
+    ///
+    /// <https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects>
+    pub fn moved(&self, request: &Request<Vec<u8>>, reply: &Response<Vec<u8>>) -> Option<Request<Vec<u8>>> {
+        if !matches!(reply.status().as_u16(), 301 | 302 | 307 | 308) {
+            return None;
+        }
+        let address = reply.headers().get(header::LOCATION)?.to_str().ok()?;
+        let path = address.strip_prefix(&self.base).filter(|path| path.starts_with('/'))?;
+        let path = path.split(['?', '#']).next()?;
+        let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+        let mut again = request.clone();
+        *again.uri_mut() = format!("{}{path}{query}", self.base).parse().ok()?;
+        Some(again)
     }
 
     pub(crate) fn get(&self, authorization: &Authorization, target: Target) -> Request<Vec<u8>> {
@@ -243,6 +261,42 @@ mod tests {
             ("http://[::1]:3000", "http://[::1]:3000"),
         ] {
             assert_eq!(Api::new(given, "x").unwrap().base_url(), kept);
+        }
+    }
+
+    #[test]
+    fn only_a_redirection_within_the_interface_is_followed() {
+        let api = api();
+        let target = Target::new("/repos/octo-org/old/actions/runs/7/jobs").parameter("page", 2);
+        let mut request = api.get(&authorization(), target);
+        *request.body_mut() = b"body".to_vec();
+        let reply = |status: u16, location: &str| {
+            Response::builder().status(status).header("location", location).body(Vec::new()).unwrap()
+        };
+        for status in [301, 302, 307, 308] {
+            let address = "https://api.github.com/repositories/42/actions/runs/7/jobs";
+            let again = api.moved(&request, &reply(status, address)).unwrap();
+            assert_eq!(again.uri().to_string(), format!("{address}?page=2"));
+            assert_eq!(
+                (again.method(), again.headers(), again.body()),
+                (request.method(), request.headers(), request.body())
+            );
+        }
+        for elsewhere in [
+            "https://api.github.com.evil.example/repositories/42",
+            "https://evil.example/repositories/42",
+            "http://api.github.com/repositories/42",
+            "//evil.example/repositories/42",
+            "https://api.github.com@evil.example/",
+            "https://api.github.com",
+            "/repositories/42",
+            "",
+        ] {
+            assert!(api.moved(&request, &reply(301, elsewhere)).is_none(), "{elsewhere}");
+        }
+        for status in [200, 300, 303, 304, 404] {
+            let address = "https://api.github.com/repositories/42";
+            assert!(api.moved(&request, &reply(status, address)).is_none(), "{status}");
         }
     }
 

@@ -73,7 +73,7 @@ pub enum Error {
         /// The wait that the reply asks for, if it does.
         wait: Option<Wait>,
     },
-    /// 3xx: the repository or the account was renamed or moved. The address in the reply is not followed, for it would get our token.
+    /// 3xx to an address that [`crate::Api::moved`] does not follow: it would get our token.
     #[error("{}: moved{}", .0.operation, .0.tail())]
     Moved(Refusal),
     /// Any other 4xx: the request itself is wrong. Don't repeat it.

@@ -73,7 +73,14 @@ impl Effects for Snapshot {
     async fn key_value(&self, operation: KeyValue) -> Result<KeyValueReply, KeyValueError> {
         match operation {
             KeyValue::Get(key) => Ok(KeyValueReply::Value(self.0.get(&key).cloned())),
-            KeyValue::Keys => Ok(KeyValueReply::Keys(self.0.keys().cloned().collect())),
+            KeyValue::GetMany(keys) => {
+                let found = keys.into_iter().filter_map(|key| Some((self.0.get(&key)?.clone(), key)));
+                Ok(KeyValueReply::Values(found.map(|(value, key)| (key, value)).collect()))
+            }
+            KeyValue::Keys(prefix) => {
+                let keys = self.0.keys().filter(|key| key.starts_with(prefix));
+                Ok(KeyValueReply::Keys(keys.cloned().collect()))
+            }
             KeyValue::Set(..) | KeyValue::Delete(_) | KeyValue::Increment(..) => {
                 Err(KeyValueError::Denied("a snapshot is not written".into()))
             }

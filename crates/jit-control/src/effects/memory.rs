@@ -98,7 +98,7 @@ impl MemoryEffects {
 
     /// All keys of the store, in order.
     pub fn keys(&self) -> Vec<String> {
-        self.world.borrow().store.keys()
+        self.world.borrow().store.keys("")
     }
 
     /// A value as it is stored now.

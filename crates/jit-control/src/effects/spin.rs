@@ -22,7 +22,7 @@ mod bindings {
     wit_bindgen::generate!({ path: "../../wit/keyvalue", world: "tickets" });
 }
 
-use bindings::wasi::keyvalue::{atomics, store};
+use bindings::wasi::keyvalue::{atomics, batch, store};
 
 /// The label of the one store that all components share.
 const STORE: &str = "default";
@@ -36,7 +36,7 @@ pub struct SpinEffects;
 thread_local! {
     // An instance serves one request, so what is opened once stays open for all of it.
     static OPENED: RefCell<Option<Store>> = const { RefCell::new(None) };
-    static COUNTERS: RefCell<Option<store::Bucket>> = const { RefCell::new(None) };
+    static BUCKET: RefCell<Option<store::Bucket>> = const { RefCell::new(None) };
 }
 
 impl Effects for SpinEffects {
@@ -55,11 +55,15 @@ impl Effects for SpinEffects {
         match operation {
             KeyValue::Increment(key, amount) => increment(&key, amount).map(KeyValueReply::Count),
             KeyValue::Get(key) => on_store(|store| store.get(&key)).map(KeyValueReply::Value),
+            KeyValue::GetMany(keys) => get_many(&keys).map(KeyValueReply::Values),
             KeyValue::Set(key, value) => {
                 on_store(|store| store.set(&key, &value)).map(|()| KeyValueReply::Done)
             }
             KeyValue::Delete(key) => on_store(|store| store.delete(&key)).map(|()| KeyValueReply::Done),
-            KeyValue::Keys => on_store(Store::get_keys).map(KeyValueReply::Keys),
+            KeyValue::Keys(prefix) => on_store(Store::get_keys).map(|mut keys| {
+                keys.retain(|key| key.starts_with(prefix));
+                KeyValueReply::Keys(keys)
+            }),
         }
     }
 
@@ -106,17 +110,30 @@ fn store_error(error: StoreError) -> KeyValueError {
 
 fn increment(key: &str, amount: u64) -> Result<u64, KeyValueError> {
     let delta = i64::try_from(amount).map_err(|_| KeyValueError::Failed("the amount is too large".into()))?;
-    COUNTERS.with_borrow_mut(|opened| {
+    let sum = in_bucket(|bucket| atomics::increment(bucket, key, delta))?;
+    u64::try_from(sum).map_err(|_| KeyValueError::Failed("a counter is negative".into()))
+}
+
+/// Some stores leave absent keys out, others answer that they have no value.
+fn get_many(keys: &[String]) -> Result<Vec<(String, Vec<u8>)>, KeyValueError> {
+    let found = in_bucket(|bucket| batch::get_many(bucket, keys))?;
+    Ok(found.into_iter().filter_map(|(key, value)| Some((key, value?))).collect())
+}
+
+/// What Spin's own interface does not offer.
+fn in_bucket<T>(
+    operation: impl FnOnce(&store::Bucket) -> Result<T, store::Error>,
+) -> Result<T, KeyValueError> {
+    BUCKET.with_borrow_mut(|opened| {
         let bucket = match opened {
             Some(bucket) => bucket,
-            None => opened.insert(store::open(STORE).map_err(counter_error)?),
+            None => opened.insert(store::open(STORE).map_err(bucket_error)?),
         };
-        let sum = atomics::increment(bucket, key, delta).map_err(counter_error)?;
-        u64::try_from(sum).map_err(|_| KeyValueError::Failed("a counter is negative".into()))
+        operation(bucket).map_err(bucket_error)
     })
 }
 
-fn counter_error(error: store::Error) -> KeyValueError {
+fn bucket_error(error: store::Error) -> KeyValueError {
     match error {
         store::Error::NoSuchStore => KeyValueError::Denied("there is no store `default`".into()),
         store::Error::AccessDenied => {

@@ -1,6 +1,7 @@
 //! The key-value operations one by one, repeated a few times while the store fails.
 //! What an answer means is not here: the ledger and the queue know.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jit_domain::time::Timestamp;
@@ -32,6 +33,20 @@ impl<E: Effects> Store<'_, E> {
         }
     }
 
+    /// Reads several values; absent keys are left out.
+    pub(crate) async fn get_many(
+        &self,
+        keys: Vec<String>,
+    ) -> Result<BTreeMap<String, Vec<u8>>, KeyValueError> {
+        if keys.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        match self.answered(KeyValue::GetMany(keys)).await?.0 {
+            KeyValueReply::Values(values) => Ok(values.into_iter().collect()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     /// Writes a value; writing the same again is harmless, so a failure is repeated.
     pub(crate) async fn set(&self, key: &str, value: Vec<u8>) -> Result<(), KeyValueError> {
         self.answered(KeyValue::Set(key.to_owned(), value)).await.map(|_| ())
@@ -49,9 +64,9 @@ impl<E: Effects> Store<'_, E> {
         self.answered(KeyValue::Delete(key.to_owned())).await.map(|_| ())
     }
 
-    /// Lists all keys of the store, in order.
-    pub(crate) async fn keys(&self) -> Result<Vec<String>, KeyValueError> {
-        match self.answered(KeyValue::Keys).await?.0 {
+    /// Lists all keys that begin so, in order.
+    pub(crate) async fn keys(&self, prefix: &'static str) -> Result<Vec<String>, KeyValueError> {
+        match self.answered(KeyValue::Keys(prefix)).await?.0 {
             KeyValueReply::Keys(mut keys) => {
                 keys.sort_unstable();
                 Ok(keys)
@@ -94,9 +109,10 @@ impl<E: Effects> Store<'_, E> {
 /// Refuses what the host takes beyond its documented limits: another back end of Spin's store may not.
 fn check(operation: &KeyValue) -> Result<(), KeyValueError> {
     let (key, value_bytes) = match operation {
-        KeyValue::Get(key) | KeyValue::Delete(key) | KeyValue::Increment(key, _) => (key, 0),
-        KeyValue::Set(key, value) => (key, value.len()),
-        KeyValue::Keys => return Ok(()),
+        KeyValue::GetMany(keys) => (keys.iter().max_by_key(|key| key.len()).map_or("", String::as_str), 0),
+        KeyValue::Get(key) | KeyValue::Delete(key) | KeyValue::Increment(key, _) => (key.as_str(), 0),
+        KeyValue::Set(key, value) => (key.as_str(), value.len()),
+        KeyValue::Keys(_) => return Ok(()),
     };
     if key.len() > KEY_BYTES_MAX {
         return Err(KeyValueError::Denied(format!(
@@ -115,6 +131,7 @@ fn check(operation: &KeyValue) -> Result<(), KeyValueError> {
 fn unexpected(reply: &KeyValueReply) -> KeyValueError {
     let kind = match reply {
         KeyValueReply::Value(_) => "a value",
+        KeyValueReply::Values(_) => "values",
         KeyValueReply::Done => "done",
         KeyValueReply::Keys(_) => "keys",
         KeyValueReply::Count(_) => "a count",

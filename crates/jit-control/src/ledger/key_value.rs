@@ -35,6 +35,7 @@ use std::time::Duration;
 use jit_domain::time::Timestamp;
 
 use self::header::Header;
+use self::limits::PAGE;
 use super::{Committed, Key, Kind, Ledger, LedgerError, Page, Record, Write};
 use crate::effects::store::Store;
 use crate::effects::{Effects, KeyValueError};
@@ -66,7 +67,8 @@ pub struct KeyValueLedger<'a, E> {
 pub enum Listing {
     /// For the first page of each kind, as the contract says.
     Fresh,
-    /// Once: all later calls of this invocation see the records that were open then, or that it opened itself.
+    /// Once, until [`KeyValueLedger::list_anew`]: all later calls see the records that were open then, or that this
+    /// invocation opened itself.
     Once,
 }
 
@@ -95,9 +97,39 @@ impl<'a, E: Effects> KeyValueLedger<'a, E> {
         Self { listing, ..self }
     }
 
+    /// Lists the keys anew at the next question for open records, also where they are listed once.
+    pub fn list_anew(&self) {
+        self.listed.borrow_mut().take();
+    }
+
     /// Reads what is stored under a record's key, a tombstone too, and remembers its header.
     async fn look(&self, key: &Key) -> Result<Option<(Header, Vec<u8>)>, LedgerError> {
         let bytes = self.store.get(&keys::record(key)).await.map_err(|e| fault(key, e))?;
+        self.understand(key, bytes)
+    }
+
+    /// The same for several records, in one operation.
+    async fn look_at_many(&self, keys: &[Key]) -> Result<Vec<(Key, Option<(Header, Vec<u8>)>)>, LedgerError> {
+        let Some(first) = keys.first() else { return Ok(Vec::new()) };
+        let stored = self.store.get_many(keys.iter().map(keys::record).collect()).await;
+        let mut stored = stored.map_err(|e| fault(first, e))?;
+        let mut looked_at = Vec::new();
+        for key in keys {
+            match self.understand(key, stored.remove(&keys::record(key))) {
+                Ok(understood) => looked_at.push((key.clone(), understood)),
+                // One record that cannot be read must not hide all others; its own readers get the error.
+                Err(LedgerError::Refused { key, cause }) => self.log_unreadable(&key, &cause),
+                Err(busy @ LedgerError::Busy { .. }) => return Err(busy),
+            }
+        }
+        Ok(looked_at)
+    }
+
+    fn understand(
+        &self,
+        key: &Key,
+        bytes: Option<Vec<u8>>,
+    ) -> Result<Option<(Header, Vec<u8>)>, LedgerError> {
         let stored = bytes.map(Header::decode).transpose().map_err(|cause| refused(key, &cause))?;
         self.remember(key, stored.as_ref().map(|(header, _)| header));
         Ok(stored)
@@ -113,6 +145,18 @@ impl<E: Effects> Ledger for KeyValueLedger<'_, E> {
             version: header.version,
             value,
         }))
+    }
+
+    async fn read_many(&self, keys: &[Key]) -> Result<Vec<Record>, LedgerError> {
+        keys.iter().try_for_each(check_name)?;
+        let mut records = Vec::new();
+        for keys in keys.chunks(PAGE) {
+            records.extend(self.look_at_many(keys).await?.into_iter().filter_map(|(key, stored)| {
+                let (header, value) = stored.filter(|(header, _)| !header.deleted)?;
+                Some(Record { key, version: header.version, value })
+            }));
+        }
+        Ok(records)
     }
 
     async fn open(&self, kind: Kind, after: Option<&str>) -> Result<Page, LedgerError> {

@@ -31,6 +31,7 @@ pub async fn check<L: Ledger>(open: impl Fn() -> L, run: &str, seed: u64) {
     names_and_values_are_any_text_and_bytes(&ledger, run).await;
     too_much_is_refused_and_nothing_written(&ledger, run).await;
     what_one_invocation_wrote_the_next_reads(&open, run).await;
+    several_are_read_at_once(&ledger, run).await;
     the_index_holds_what_is_open(&open, run).await;
     listings_are_paged(&open, run).await;
     model::random_operations_agree_with_the_model(&open, run, seed).await;
@@ -52,6 +53,25 @@ async fn commit(ledger: &impl Ledger, key: &Key, expected: u64, value: Change) -
 
 async fn read(ledger: &impl Ledger, key: &Key) -> Option<Record> {
     ledger.read(key).await.expect("nobody else is at work")
+}
+
+async fn several_are_read_at_once(ledger: &impl Ledger, run: &str) {
+    let keys: Vec<Key> = (0..PAGED).map(|n| Key::new(Kind::Instance, format!("{run}-many/{n}"))).collect();
+    let (written, deleted) = (&keys[480..520], &keys[480]);
+    for key in written {
+        let index = if key.name.ends_with('5') { Index::Open } else { Index::Closed };
+        assert_eq!(commit(ledger, key, 0, put(key.name.as_bytes(), index)).await, Committed::Written);
+    }
+    assert_eq!(commit(ledger, deleted, 1, Change::Delete).await, Committed::Written);
+    let mut found = ledger.read_many(&keys).await.expect("nobody else is at work");
+    found.sort_by(|a, b| a.key.cmp(&b.key));
+    let mut wanted: Vec<Record> = written[1..]
+        .iter()
+        .map(|key| Record { key: key.clone(), version: 1, value: key.name.as_bytes().to_vec() })
+        .collect();
+    wanted.sort_by(|a, b| a.key.cmp(&b.key));
+    assert_eq!(found, wanted, "absent and deleted records are left out");
+    assert_eq!(ledger.read_many(&[]).await, Ok(Vec::new()));
 }
 
 /// All open records of a kind whose names begin with the run's.

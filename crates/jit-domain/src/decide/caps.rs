@@ -82,12 +82,7 @@ pub fn release(
         }
         let slots = batch.map_or(0, |b| b.open_slots() + b.doubtful_slots());
         let live = instances.iter().filter(|i| i.batch == *id && i.is_open()).count();
-        // An id whose record was not written yet is live until its record says otherwise.
-        let unrecorded = batch.map_or(0, |b| {
-            let fresh = now.since(b.born_at) < limits::ORPHAN_GRACE;
-            b.instances.iter().filter(|k| fresh && !instances.iter().any(|i| i.key == **k)).count()
-        });
-        let needed = slots + u32::try_from(live + unrecorded).unwrap_or(u32::MAX);
+        let needed = slots + u32::try_from(live).unwrap_or(u32::MAX);
         reservation.slots = reservation.slots.min(needed);
         reservation.slots > 0
     });

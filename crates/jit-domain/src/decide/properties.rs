@@ -23,6 +23,9 @@ use crate::time::Timestamp;
 
 const CAP: u32 = 12;
 
+/// Every instance of these worlds has its record.
+static NONE: BTreeSet<InstanceKey> = BTreeSet::new();
+
 /// A world with two classes of one pool, one's labels within the other's, whose demand does not change.
 #[derive(Debug)]
 struct World {
@@ -71,7 +74,7 @@ impl World {
 
     fn observed(&self) -> Observed<'_> {
         let Self { policy, jobs, classes, instances, pools, now, .. } = self;
-        Observed { policy, jobs, classes, instances, pools, now: *now }
+        Observed { policy, jobs, classes, instances, unrecorded: &NONE, pools, now: *now }
     }
 
     /// Plans and applies. Returns the number of batches born and requests sent.

@@ -97,6 +97,12 @@ pub fn evidence(
             RunnerView::NotListed if instance.job.is_none() => {
                 retire(instance, Reason::RegistrationSpent, now)
             }
+            // GitHub gave it a job and took the job back: its agent did not pick it up, and is as good as any idle one.
+            RunnerView::Listed { activity: Activity::Idle | Activity::Offline, runner }
+                if instance.job.is_none() =>
+            {
+                idle(balance, instance, runner, now)
+            }
             RunnerView::NotListed | RunnerView::Listed { .. } | RunnerView::Unknown => Step::Leave,
         },
     }

@@ -305,6 +305,7 @@ mod tests {
             jobs: &[],
             classes: &none,
             instances: &instances,
+            unrecorded: &BTreeSet::new(),
             pools: &pools,
             now: NOW,
         };

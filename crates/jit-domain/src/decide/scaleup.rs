@@ -12,7 +12,7 @@ use crate::class::{Batch, Class, ClassIdentity, Closed, Outcome, Template, Try};
 use crate::decide::breaker::{self, Gate};
 use crate::decide::caps;
 use crate::decide::supply::{Balance, Observed};
-use crate::ids::{BatchId, ClassKey, Cloud, Digest, PoolName, Region};
+use crate::ids::{BatchId, ClassKey, Cloud, Digest, InstanceKey, PoolName, Region};
 use crate::instance::Instance;
 use crate::limits;
 use crate::policy::{Offering, Paused, Pool};
@@ -222,16 +222,20 @@ impl Work<'_> {
         }
     }
 
-    /// Closed batches are kept for late instances, but a class must not grow without bound: one that is full goes once all
-    /// its instances have records, the others after a day, and the oldest first beyond a fixed number.
+    /// Closed batches are kept for late instances, but a class must not grow without bound: one that is full goes soon after
+    /// all its instances have records, the others after a day, and beyond a fixed number the oldest, full ones first.
     fn forget_closed(&mut self) {
         let now = self.now();
-        let recorded =
-            |b: &Batch| b.instances.iter().all(|k| self.observed.instances.iter().any(|i| i.key == *k));
+        let observed = self.observed;
+        let has_record = |key: &InstanceKey| {
+            !observed.unrecorded.contains(key) && observed.instances.iter().any(|known| known.key == *key)
+        };
+        let is_recorded = |b: &Batch| b.instances.iter().all(has_record);
         let is_kept = |b: &Batch| match &b.closed {
             None => true,
-            Some(closed) if closed.reason == Reason::Filled => {
-                now.since(closed.at) < limits::FILLED_KEPT && !recorded(b)
+            Some(closed) if is_filled(b) => {
+                let kept = if is_recorded(b) { limits::FILLED_KEPT_MIN } else { limits::FILLED_KEPT };
+                now.since(closed.at) < kept
             }
             Some(closed) => now.since(closed.at) < limits::BATCH_KEPT,
         };
@@ -239,11 +243,15 @@ impl Work<'_> {
         batches.retain(is_kept);
         let closed = batches.iter().filter(|b| b.closed.is_some()).count();
         let mut surplus = closed.saturating_sub(limits::CLOSED_BATCHES_MAX);
-        batches.retain(|b| {
-            let is_dropped = surplus > 0 && b.closed.is_some();
-            surplus -= usize::from(is_dropped);
-            !is_dropped
-        });
+        let goes: [&dyn Fn(&Batch) -> bool; 2] =
+            [&|b| is_filled(b) && is_recorded(b), &|b| b.closed.is_some()];
+        for goes in goes {
+            batches.retain(|b| {
+                let is_dropped = surplus > 0 && goes(b);
+                surplus -= usize::from(is_dropped);
+                !is_dropped
+            });
+        }
         self.class.batches = batches;
     }
 
@@ -384,6 +392,10 @@ impl Work<'_> {
             agent_version: self.observed.policy.agent.version.clone(),
         }
     }
+}
+
+fn is_filled(batch: &Batch) -> bool {
+    batch.closed.as_ref().is_some_and(|closed| closed.reason == Reason::Filled)
 }
 
 fn is_unsettled(attempt: &Try) -> bool {

@@ -4,7 +4,7 @@
 //! minutes it stands for one queued job of its labels. *Overdue*: it should have claimed by now; it is no supply and must end.
 //! *Nothing*: it runs a known job, or is retired.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::class::{Class, ClassIdentity, Outcome, Try};
@@ -133,8 +133,10 @@ pub struct Observed<'a> {
     pub jobs: &'a [(ClassIdentity, Job)],
     /// Classes with batches, by key.
     pub classes: &'a BTreeMap<ClassKey, Class>,
-    /// Open instances.
+    /// Open instances, those too whose records are still to be made.
     pub instances: &'a [Instance],
+    /// Those of them whose records are still to be made, because their launch was cut off.
+    pub unrecorded: &'a BTreeSet<InstanceKey>,
     /// Pool records by name.
     pub pools: &'a BTreeMap<crate::ids::PoolName, PoolRecord>,
     /// The time now.

@@ -72,6 +72,7 @@ impl World {
             jobs: &jobs,
             classes: &self.classes,
             instances: &instances,
+            unrecorded: &BTreeSet::new(),
             pools: &self.pools,
             now: self.now,
         })

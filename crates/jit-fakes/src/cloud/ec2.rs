@@ -78,6 +78,8 @@ pub(crate) struct Ec2 {
     pub(crate) catalogue: Catalogue,
     pub(crate) limits: Limits,
     pub(crate) times: Times,
+    /// Whether listings show nothing.
+    pub(crate) is_hidden: bool,
     pub(crate) capacity: Capacity,
     pub(crate) account: String,
     pub(crate) random: Random,
@@ -106,6 +108,7 @@ impl Ec2 {
             catalogue,
             limits,
             times,
+            is_hidden: false,
             capacity: Capacity::default(),
             account,
             random,

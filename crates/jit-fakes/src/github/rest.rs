@@ -53,6 +53,7 @@ struct Call<'a> {
     /// The address without its query, for `Link` headers.
     path: &'a str,
     body: &'a [u8],
+    page_max: usize,
 }
 
 impl Call<'_> {
@@ -60,10 +61,10 @@ impl Call<'_> {
         self.query.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// GitHub takes 30 where the number makes no sense, and 100 where it is more.
+    /// GitHub takes 30 where the number makes no sense, and its most where it is more.
     fn per_page(&self) -> usize {
         let wanted = self.parameter("per_page").and_then(|text| text.parse::<usize>().ok());
-        wanted.filter(|number| *number > 0).unwrap_or(30).min(100)
+        wanted.filter(|number| *number > 0).unwrap_or(30).min(self.page_max)
     }
 
     fn page(&self) -> usize {
@@ -121,7 +122,10 @@ impl GitHub {
         }
         let reply = match fault {
             Some(FaultEffect::Fails(status)) => server_error(status),
-            _ => self.perform(&caller, &route, request).unwrap_or_else(|failure| self.failed(failure)),
+            _ => self.perform(&caller, &route, request).unwrap_or_else(|failure| match failure {
+                Failure::Moved(id) => self.moved(id, request),
+                failure => self.failed(failure),
+            }),
         };
         let reply = with_etag(request, reply);
         let free = reply.status() == StatusCode::NOT_MODIFIED || route.operation == Operation::GetRateLimit;
@@ -167,6 +171,7 @@ impl GitHub {
             query: query.into_owned().collect(),
             path: request.uri().path(),
             body: request.body(),
+            page_max: self.settings.limits.page_max.max(1),
         };
         match route.operation {
             Operation::GetApp => Ok(ok(&self.app_json())),
@@ -304,7 +309,7 @@ impl GitHub {
             Failure::NotFound => (StatusCode::NOT_FOUND, "Not Found".to_owned()),
             Failure::Conflict(message) => (StatusCode::CONFLICT, message),
             Failure::Unprocessable(message) => (StatusCode::UNPROCESSABLE_ENTITY, message),
-            Failure::Moved(id) => return self.moved(id),
+            Failure::Moved(_) => (StatusCode::MOVED_PERMANENTLY, "Moved Permanently".to_owned()),
             Failure::Refused(refused) => return self.refused(refused),
         };
         json_reply(
@@ -317,11 +322,17 @@ impl GitHub {
         )
     }
 
-    /// GitHub redirects to the address by number, which survives every rename.
-    fn moved(&self, id: RepositoryId) -> Reply {
-        let url = format!("{}/repositories/{id}", self.settings.api_url);
+    /// GitHub redirects to the address by number, which survives every rename: a reading with 301, all else with 307.
+    /// Seen in the wild: <https://github.com/18F/charlie/pull/85>. That the query is dropped is the worse case.
+    fn moved(&self, id: RepositoryId, request: &Request<Vec<u8>>) -> Reply {
+        let path = request.uri().path();
+        let path = path.strip_prefix("/api/v3").unwrap_or(path);
+        let rest: String = path.split('/').skip(4).flat_map(|segment| ["/", segment]).collect();
+        let url = format!("{}/repositories/{id}{rest}", self.settings.api_url);
         let body = json!({ "message": "Moved Permanently", "url": url, "documentation_url": "https://docs.github.com/rest" });
-        with_header(json_reply(StatusCode::MOVED_PERMANENTLY, &body), "location", &url)
+        let is_reading = request.method() == http::Method::GET || request.method() == http::Method::HEAD;
+        let status = if is_reading { StatusCode::MOVED_PERMANENTLY } else { StatusCode::TEMPORARY_REDIRECT };
+        with_header(json_reply(status, &body), "location", &url)
     }
 
     fn refused(&self, refused: Refused) -> Reply {

@@ -66,6 +66,8 @@ pub struct Limits {
     pub registration_window: SignedDuration,
     /// Status of a refusal: GitHub documents 403 and 429.
     pub refusal: StatusCode,
+    /// Most items of one page; GitHub gives up to 100, and callers have to take fewer.
+    pub page_max: usize,
     /// After so many requests sent while refused the App is banned (403 for ever); `None` never bans.
     pub ban_after: Option<u32>,
 }
@@ -79,6 +81,7 @@ impl Default for Limits {
             registrations: 1_500,
             registration_window: SignedDuration::from_mins(5),
             refusal: StatusCode::FORBIDDEN,
+            page_max: 100,
             ban_after: None,
         }
     }

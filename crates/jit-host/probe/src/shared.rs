@@ -19,6 +19,11 @@ pub(crate) async fn answer(call: &[u8]) -> Result<String, String> {
     let queues = KeyValueQueue::new(&SpinEffects);
     match serde_json::from_slice(call).map_err(|error| error.to_string())? {
         Call::Read { key } => text(ledger.read(&from(key)?).await.map(|found| found.map(told)), busy_ledger),
+        Call::ReadMany { keys } => {
+            let keys = keys.into_iter().map(from).collect::<Result<Vec<_>, _>>()?;
+            let found = ledger.read_many(&keys).await;
+            text(found.map(|all| all.into_iter().map(told).collect::<Vec<_>>()), busy_ledger)
+        }
         Call::Open { kind, after } => {
             let page = ledger.open(parse(&kind)?, after.as_deref()).await;
             let page = page.map(|page| wire::Page {

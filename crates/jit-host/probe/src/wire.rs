@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum Call {
     /// Answers `Option<Record>`.
     Read { key: Key },
+    /// Answers `Vec<Record>`.
+    ReadMany { keys: Vec<Key> },
     /// Answers `Page`.
     Open { kind: String, after: Option<String> },
     /// Answers `None` when all was written, else the place of the write that lost.

@@ -34,6 +34,12 @@ impl Ledger for Remote {
         Ok(found.map(record))
     }
 
+    async fn read_many(&self, keys: &[Key]) -> Result<Vec<Record>, LedgerError> {
+        let call = Call::ReadMany { keys: keys.iter().map(told).collect() };
+        let found: Vec<wire::Record> = self.call(call).await.map_err(ledger_error)?;
+        Ok(found.into_iter().map(record).collect())
+    }
+
     async fn open(&self, kind: Kind, after: Option<&str>) -> Result<Page, LedgerError> {
         let call = Call::Open { kind: kind.as_str().to_owned(), after: after.map(str::to_owned) };
         let page: wire::Page = self.call(call).await.map_err(ledger_error)?;

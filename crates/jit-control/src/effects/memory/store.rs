@@ -2,6 +2,7 @@
 //! Waiting, failing and crashing are not here.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use crate::effects::store::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::effects::{KeyValue, KeyValueError, KeyValueReply};
@@ -25,9 +26,10 @@ impl Store {
         }
     }
 
-    /// All keys, in order.
-    pub fn keys(&self) -> Vec<String> {
-        self.0.keys().cloned().collect()
+    /// All keys that begin so, in order.
+    pub fn keys(&self, prefix: &str) -> Vec<String> {
+        let from = self.0.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+        from.map(|(key, _)| key).take_while(|key| key.starts_with(prefix)).cloned().collect()
     }
 
     /// Carries out one operation. A key used both as a counter and as a value is refused: sqlite would end the host's store.
@@ -44,6 +46,17 @@ impl Store {
                 Some(Entry::Value(value)) => KeyValueReply::Value(Some(value.clone())),
                 Some(Entry::Count(_)) => return mixed(&key),
             },
+            KeyValue::GetMany(keys) => {
+                let mut values = Vec::new();
+                for key in keys {
+                    match self.0.get(&key) {
+                        None => {}
+                        Some(Entry::Value(value)) => values.push((key, value.clone())),
+                        Some(Entry::Count(_)) => return mixed(&key),
+                    }
+                }
+                KeyValueReply::Values(values)
+            }
             KeyValue::Set(key, value) => {
                 if let Some(Entry::Count(_)) = self.0.get(&key) {
                     return mixed(&key);
@@ -55,7 +68,7 @@ impl Store {
                 self.0.remove(&key);
                 KeyValueReply::Done
             }
-            KeyValue::Keys => KeyValueReply::Keys(self.keys()),
+            KeyValue::Keys(prefix) => KeyValueReply::Keys(self.keys(prefix)),
             KeyValue::Increment(key, by) => {
                 let count = match self.0.get(&key) {
                     None => by,
@@ -72,7 +85,7 @@ impl Store {
 fn check(operation: &KeyValue) -> Result<(), String> {
     let key = match operation {
         KeyValue::Get(key) | KeyValue::Set(key, _) | KeyValue::Increment(key, _) => key,
-        KeyValue::Delete(_) | KeyValue::Keys => return Ok(()),
+        KeyValue::GetMany(_) | KeyValue::Delete(_) | KeyValue::Keys(_) => return Ok(()),
     };
     if key.len() > KEY_BYTES_MAX {
         return Err(format!("a key of {} bytes", key.len()));

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::header::Header;
-use super::keys::{self, FULL};
+use super::keys::{self, FULL, INDEX};
 use super::limits::{OPEN_MAX, PAGE};
 use super::{KeyValueLedger, Listing, fault, refused};
 use crate::effects::Effects;
@@ -56,7 +56,7 @@ impl<E: Effects> KeyValueLedger<'_, E> {
     pub(super) async fn open_page(&self, kind: Kind, after: Option<&str>) -> Result<Page, LedgerError> {
         let listed_before = self.listed.borrow().is_some();
         if !listed_before || (after.is_none() && self.listing == Listing::Fresh) {
-            let listing = self.store.keys().await.map_err(|e| fault(kind.as_str(), e))?;
+            let listing = self.store.keys(INDEX).await.map_err(|e| fault(kind.as_str(), e))?;
             self.take_listing(&listing).await?;
         }
         let names: Vec<Key> = self
@@ -68,18 +68,12 @@ impl<E: Effects> KeyValueLedger<'_, E> {
             .take(PAGE + 1)
             .cloned()
             .collect();
-        let mut records = Vec::new();
-        for key in names.iter().take(PAGE) {
-            match self.look(key).await {
-                Ok(Some((header, value))) if header.opened_by.is_some() => {
-                    records.push(Record { key: key.clone(), version: header.version, value });
-                }
-                Ok(_) => {}
-                // One record that cannot be read must not hide all others; its own readers get the error.
-                Err(LedgerError::Refused { key, cause }) => self.log_unreadable(&key, &cause),
-                Err(busy @ LedgerError::Busy { .. }) => return Err(busy),
-            }
-        }
+        let looked_at = self.look_at_many(&names[..names.len().min(PAGE)]).await?;
+        let open = looked_at.into_iter().filter_map(|(key, stored)| {
+            let (header, value) = stored.filter(|(header, _)| header.opened_by.is_some())?;
+            Some(Record { key, version: header.version, value })
+        });
+        let records = open.collect();
         let next = (names.len() > PAGE).then(|| names[PAGE - 1].name.clone());
         Ok(Page { records, next })
     }
@@ -112,10 +106,10 @@ impl<E: Effects> KeyValueLedger<'_, E> {
         Ok(full)
     }
 
-    fn log_unreadable(&self, key: &str, cause: &str) {
+    pub(super) fn log_unreadable(&self, key: &str, cause: &str) {
         let line = serde_json::json!({
             "level": "error",
-            "message": "an open record is left out of a listing because it cannot be read",
+            "message": "a record is left out because it cannot be read",
             "record.key": key,
             "error": cause,
         });

@@ -10,8 +10,10 @@ use jit_domain::time::Timestamp;
 use super::header::{Header, WriteId};
 use crate::ledger::{Key, Kind};
 
+/// What the index of open records begins with, and the mark beside it.
+pub(super) const INDEX: &str = "o/";
 /// The value says that the store is full of open records; see `index.rs`.
-pub(super) const FULL: &str = "m/full";
+pub(super) const FULL: &str = "o/full";
 /// The value is the last key that tidy has dealt with.
 pub(super) const TIDY_CURSOR: &str = "m/tidy";
 

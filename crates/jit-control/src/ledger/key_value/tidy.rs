@@ -29,7 +29,7 @@ struct Pass {
 impl<E: Effects> KeyValueLedger<'_, E> {
     /// Goes on where the last call stopped, record by record, until the time is over or enough was deleted.
     pub(super) async fn tidy_until(&self, until: Timestamp) -> Result<u64, LedgerError> {
-        let listing = self.store.keys().await.map_err(|e| fault("tidy", e))?;
+        let listing = self.store.keys("").await.map_err(|e| fault("tidy", e))?;
         self.take_listing(&listing).await?;
         let cursor = self.store.get(TIDY_CURSOR).await.map_err(|e| fault(TIDY_CURSOR, e))?;
         let done_before = cursor.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();

@@ -66,8 +66,10 @@ impl Ec2 {
             let is_named = named.is_empty() || named.contains(&instance.ordinal);
             is_named && filters.iter().all(|filter| filter.passes(instance, shown))
         };
+        let is_hidden = self.is_hidden && ids.is_empty();
         let mut wanted = self
             .known_in(region)
+            .filter(|_| !is_hidden)
             .filter(|instance| instance.ordinal >= start)
             .filter_map(|instance| Some((instance, instance.shown_at(now)?)))
             .filter(|(instance, shown)| is_wanted(instance, *shown));

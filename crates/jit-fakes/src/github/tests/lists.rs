@@ -122,7 +122,7 @@ fn a_renamed_repository_answers_its_old_name_with_its_number() {
     world.payloads();
     assert!(world.github.rename_repository(world.repository, "renamed"));
     let old = world.get(&format!("/repos/octo-org/octo-repo/actions/jobs/{job}"));
-    let address = format!("https://api.github.com/repositories/{}", world.repository);
+    let address = format!("https://api.github.com/repositories/{}/actions/jobs/{job}", world.repository);
     assert_eq!((old.status, old.header("location")), (301, Some(address.as_str())));
     assert_eq!(world.get(&format!("/repos/octo-org/renamed/actions/jobs/{job}")).status, 200);
     assert_eq!(world.get(&format!("/repositories/{}/actions/jobs/{job}", world.repository)).status, 200);
