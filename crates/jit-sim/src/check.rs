@@ -5,17 +5,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use jit_control::effects::{Request, Response};
 use jit_control::settings::Component;
 
 use self::mirror::Mirror;
 use crate::world::World;
 
+pub mod breakers;
 pub mod ends;
+pub mod gaps;
 pub mod launches;
 pub mod mints;
 pub mod mirror;
+pub mod records;
 pub mod secrets;
 
 /// Something that must never be.
@@ -60,6 +63,8 @@ pub enum Promise {
     JobsAreServed,
     /// Nothing is left without a reason.
     NothingIsLeft,
+    /// What could not end before a handler's deadline is not begun.
+    Deadlines,
     /// Without faults, launches and points per job stay low.
     Frugality,
 }
@@ -75,9 +80,16 @@ pub struct Checks {
     caps: BTreeMap<String, u64>,
     launches: launches::Launches,
     mints: mints::Mints,
+    breakers: breakers::Breakers,
+    gaps: gaps::Gaps,
+    /// Whether nothing goes wrong in the world.
+    is_calm: bool,
     secrets: secrets::Secrets,
     violations: Vec<Violation>,
 }
+
+/// A launch takes up to 12 s, and a handler has 20.
+const LAUNCH_STARTS_BEFORE: SignedDuration = SignedDuration::from_secs(6);
 
 /// More violations than these say nothing new.
 const VIOLATIONS_MAX: usize = 20;
@@ -91,9 +103,17 @@ impl Checks {
             caps,
             launches: launches::Launches::default(),
             mints: mints::Mints::default(),
+            breakers: breakers::Breakers::default(),
+            gaps: gaps::Gaps::default(),
+            is_calm: false,
             secrets: secrets::Secrets::new(secrets),
             violations: Vec::new(),
         }
+    }
+
+    /// Nothing goes wrong in this world: more is promised.
+    pub fn expect_calm(&mut self) {
+        self.is_calm = true;
     }
 
     /// What did not hold.
@@ -105,6 +125,20 @@ impl Checks {
     pub fn violated(&mut self, at: Timestamp, promise: Promise, what: impl Into<String>) {
         if self.violations.len() < VIOLATIONS_MAX {
             self.violations.push(Violation { at, promise, what: what.into() });
+        }
+    }
+
+    /// A request is about to be sent by an invocation whose clock says that it has run for `elapsed`.
+    pub fn beginning(
+        &mut self,
+        now: Timestamp,
+        component: Component,
+        elapsed: SignedDuration,
+        request: &Request,
+    ) {
+        if elapsed >= LAUNCH_STARTS_BEFORE && launches::is_launch(request) {
+            let what = format!("{} sends a launch {elapsed:#} after its start", component.as_str());
+            self.violated(now, Promise::Deadlines, what);
         }
     }
 
@@ -139,6 +173,7 @@ impl Checks {
                 format!("{what} in the record {key} of {}", component.as_str()),
             );
         }
+        self.check_ended(now, world, key, value);
         if let Some(step_back) = self.mirror.stored(now, key, value) {
             self.violated(now, Promise::PhasesGoForward, step_back);
         }
@@ -176,5 +211,8 @@ impl Checks {
     /// All that was due now has happened.
     pub fn stepped(&mut self, now: Timestamp, world: &World) {
         self.check_caps(now, world);
+        if self.is_calm {
+            self.check_gaps(now, world);
+        }
     }
 }

@@ -21,10 +21,11 @@ use crate::faults::{Faults, Rates};
 use crate::native::drive::Network;
 use crate::native::plane::Parts;
 use crate::timeline::Timeline;
-use crate::workload::{Access, Event, Notice, Workload};
+use crate::workload::{Event, Notice, Workload};
 use crate::world::{World, secrets};
 
 mod runs;
+mod troubles;
 
 /// A trouble that a world can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,9 +66,19 @@ pub enum Trouble {
     Quotas,
     /// JIT configs die young, and idle runners are removed early.
     ShortLives,
+    /// The configuration changes while launches are under way.
+    Reconfiguration,
+    /// The cloud's listings are empty for a while.
+    EmptyListings,
+    /// Launches have their effect, and for a while nobody hears of it.
+    LaunchesUnknown,
+    /// The first instances of the world all fail, as with an image that is broken.
+    BrokenImage,
+    /// GitHub lists little at once.
+    SmallPages,
 }
 
-const TROUBLES: [Trouble; 18] = [
+const TROUBLES: [Trouble; 23] = [
     Trouble::Crashes,
     Trouble::LostReplies,
     Trouble::Stalls,
@@ -86,6 +97,11 @@ const TROUBLES: [Trouble; 18] = [
     Trouble::Renames,
     Trouble::Quotas,
     Trouble::ShortLives,
+    Trouble::Reconfiguration,
+    Trouble::EmptyListings,
+    Trouble::LaunchesUnknown,
+    Trouble::BrokenImage,
+    Trouble::SmallPages,
 ];
 
 /// One world, ready to be played.
@@ -157,15 +173,17 @@ impl Setting {
         let start = Timestamp::from_second(START_S)?;
         let calm_at = start.saturating_add(BUSY)?;
         let caps = caps(&draw, has(Trouble::TightCaps));
-        let configuration = configuration(&caps);
+        let configuration = configuration(&caps, Edition::First);
         let policy = configuration::parse(&configuration).map_err(|faults| anyhow!("{faults:?}"))?;
-        let mut world = World::new(&policy, instances(seed, has(Trouble::BadInstances)), seed, start)?;
+        let mut world = World::new(&policy, instances(&draw, seed, troubles), seed, start)?;
         let repositories = repositories(&mut world, &draw);
         dispute(&mut world, &draw);
+        registrations(&mut world, &draw);
         trouble_world(&mut world, &draw, troubles);
         let mut workload = runs::drawn(&draw, start, &repositories, has(Trouble::Cancels));
         trouble_workload(&mut workload, &draw, start, troubles);
-        trouble_accounts(&mut workload, &draw, start, &world, &repositories, troubles);
+        trouble_accounts(&mut workload, &draw, start, &repositories, troubles);
+        troubles::add(&mut workload, &draw, (start, calm_at), troubles, world.installation);
         let checks = Checks::new(caps.clone(), secrets());
         let network = Network {
             random: Random::new(seed),
@@ -173,14 +191,19 @@ impl Setting {
             reply_lost_per_mille: if has(Trouble::Network) { 50 } else { 0 },
             until: calm_at,
         };
+        // Nobody runs a thousand jobs on a store that takes 40 ms for each operation; the records alone would take hours.
+        let latencies = if workload.jobs() < 500 { &LATENCIES[..] } else { &LATENCIES[..2] };
         let parts = Parts {
             seed,
             start,
             configuration,
+            reconfigured: has(Trouble::Reconfiguration).then(|| {
+                (troubles::reconfigured_at(&draw, start), self::configuration(&caps, Edition::Second))
+            }),
             world,
             checks,
             faults: Faults::drawn(seed, rates(&draw, troubles), calm_at),
-            latency_max: *draw.pick("latency", 0, &LATENCIES),
+            latency_max: *draw.pick("latency", 0, latencies),
             outages: outages(&draw, start, has(Trouble::Outage)),
             clock_jumps: clock_jumps(&draw, start, calm_at, has(Trouble::ClockJumps)),
             timeline,
@@ -223,8 +246,20 @@ fn caps(draw: &Draw, is_tight: bool) -> BTreeMap<String, u64> {
     [("large".to_owned(), cap(0)), ("default".to_owned(), cap(1))].into()
 }
 
+/// Which text of the configuration.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Edition {
+    First,
+    /// What a launch asks for is other, so that a request rebuilt from it would differ.
+    Second,
+}
+
 /// Two pools with overlapping labels: the special one first, as users are told to write them.
-fn configuration(caps: &BTreeMap<String, u64>) -> String {
+fn configuration(caps: &BTreeMap<String, u64>, edition: Edition) -> String {
+    let (disk_gib, subnets) = match edition {
+        Edition::First => (40, SUBNETS),
+        Edition::Second => (60, [SUBNETS[1], SUBNETS[0]]),
+    };
     let mut text = String::from(
         "[deployment]\nname = \"jit-runners\"\nrunner_prefix = \"jit\"\n\n[agent]\nversion = \"2.336.0\"\n\n[storage]\nbackend = \"key-value\"\n",
     );
@@ -261,17 +296,18 @@ kind = "baked"
 [pool.machine]
 security_groups = ["sg-0123456789abcdef0"]
 instance_profile = "arn:aws:iam::123456789012:instance-profile/jit-runners-runner"
-disk_gib = 40
+disk_gib = {disk_gib}
 root_device = "/dev/sda1"
 public_address = "as-subnet"
 "#,
-            SUBNETS[0], SUBNETS[1]
+            subnets[0], subnets[1]
         );
     }
     text
 }
 
-fn instances(seed: u64, is_bad: bool) -> InstanceSettings {
+fn instances(draw: &Draw, seed: u64, troubles: &[Trouble]) -> InstanceSettings {
+    let has = |trouble| troubles.contains(&trouble);
     let mix = [
         Fate::NeverBoots,
         Fate::BootsSlowly(SignedDuration::from_secs(200)),
@@ -287,9 +323,22 @@ fn instances(seed: u64, is_bad: bool) -> InstanceSettings {
         boot: Delay::LogNormal { p50: SignedDuration::from_secs(25), p99: SignedDuration::from_secs(70) },
         github_url: "http://github.test".into(),
         seed,
-        fate_mix: if is_bad { mix.into_iter().map(|fate| (20, fate)).collect() } else { Vec::new() },
+        fates: if has(Trouble::BrokenImage) { troubles::broken_image(draw) } else { BTreeMap::new() },
+        fate_mix: if has(Trouble::BadInstances) {
+            mix.into_iter().map(|fate| (20, fate)).collect()
+        } else {
+            Vec::new()
+        },
         ..InstanceSettings::default()
     }
+}
+
+/// How long GitHub keeps registrations that nobody uses. It says nothing of it; reports go from two minutes to an hour.
+fn registrations(world: &mut World, draw: &Draw) {
+    let minutes = SignedDuration::from_mins;
+    let times = &mut world.github.settings_mut().times;
+    times.jit_life = *draw.pick("jit life", 0, &[minutes(5), minutes(60)]);
+    times.idle_life = Some(*draw.pick("idle life", 0, &[minutes(2), minutes(10), minutes(60)]));
 }
 
 fn repositories(world: &mut World, draw: &Draw) -> Vec<RepositoryId> {
@@ -330,6 +379,9 @@ fn trouble_world(world: &mut World, draw: &Draw, troubles: &[Trouble]) {
                 late_per_mille: 60,
                 late_max: SignedDuration::from_secs(*draw.pick("lateness", 0, &[20, 120, 900])),
             }),
+            Trouble::SmallPages => {
+                world.github.settings_mut().limits.page_max = *draw.pick("page", 0, &[10, 30])
+            }
             Trouble::StaleListings => {
                 let high = SignedDuration::from_secs(*draw.pick("lag", 0, &[3, 15, 60]));
                 world.aws.times_mut().lag = Delay::Uniform { low: SignedDuration::ZERO, high };
@@ -402,7 +454,6 @@ fn trouble_accounts(
     workload: &mut Workload,
     draw: &Draw,
     start: Timestamp,
-    world: &World,
     repositories: &[RepositoryId],
     troubles: &[Trouble],
 ) {
@@ -410,12 +461,6 @@ fn trouble_accounts(
     let after = |minutes| start.saturating_add(SignedDuration::from_mins(minutes)).unwrap_or(start);
     for trouble in troubles {
         match trouble {
-            Trouble::LostAccess => {
-                let from = minute("suspended", 15);
-                workload.at(after(from), Event::Access(world.installation, Access::Suspended));
-                let to = from + minute("suspended for", 9);
-                workload.at(after(to), Event::Access(world.installation, Access::Restored));
-            }
             Trouble::Renames => {
                 let repository = *draw.pick("renamed", 0, repositories);
                 workload.at(after(minute("renamed at", 20)), Event::Rename(repository, "renamed".to_owned()));

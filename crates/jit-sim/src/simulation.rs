@@ -3,6 +3,7 @@
 
 use anyhow::Result;
 use jiff::{SignedDuration, Timestamp};
+use jit_control::github::time_to_mint;
 use jit_fakes::github::{JobView, Phase};
 
 use crate::check::{Promise, Violation};
@@ -50,7 +51,11 @@ pub fn run(setting: Setting) -> Result<(Outcome, Plane)> {
     let last = workload.ends_at().unwrap_or(start);
     let from = if troubles.is_empty() { last } else { last.max(calm_at) };
     let until = from.saturating_add(PATIENCE)?.saturating_add(SLOT.saturating_mul(i32::try_from(rounds)?))?;
+    let is_calm = troubles.is_empty() && parts.faults.listed.is_empty();
     let plane = Plane::new(parts);
+    if is_calm {
+        plane.checks.borrow_mut().expect_calm();
+    }
     workload.start(&plane);
     start_schedules(&plane);
     play(&plane, &network, until, |plane| plane.executor.now() > from && is_quiet(plane));
@@ -109,6 +114,12 @@ fn judge(plane: &Plane, ended: Timestamp) {
         let what = format!("runner {} is still registered", runner.name);
         checks.violated(ended, Promise::NothingIsLeft, what);
     }
+    for (id, machine) in world.fleet.instances() {
+        for (attack, _) in machine.attacks().iter().filter(|(_, status)| *status == Some(200)) {
+            let what = format!("the job on {id} got a JIT config by {attack:?}");
+            checks.violated(ended, Promise::OneJobPerInstance, what);
+        }
+    }
     for open in checks.mirror.open() {
         checks.violated(ended, Promise::NothingIsLeft, open);
     }
@@ -122,9 +133,15 @@ const START_AFTER_TROUBLES: SignedDuration = SignedDuration::from_mins(45);
 
 /// Liveness: how long jobs waited that nothing but boots and schedules should have delayed.
 fn judge_starts(plane: &Plane, ended: Timestamp, calm_at: Timestamp, has_troubles: bool) {
-    let bound = if has_troubles { START_AFTER_TROUBLES } else { START_CALM };
     let world = plane.world.borrow();
     let mut checks = plane.checks.borrow_mut();
+    // Jobs that nobody told us of take the runners of those that wait, as long as there are such jobs.
+    if world.github.jobs().any(|job| job.available_at.is_some() && !checks.accepted.contains(&job.id.0)) {
+        return;
+    }
+    // GitHub's limits let no more registrations through, whatever we do.
+    let mints = SignedDuration::try_from(time_to_mint(checks.accepted.len())).unwrap_or(SignedDuration::MAX);
+    let bound = if has_troubles { START_AFTER_TROUBLES } else { START_CALM }.saturating_add(mints);
     for job in world.github.jobs() {
         let (Some(available), Some(started)) = (job.available_at, job.started_at) else { continue };
         if !checks.accepted.contains(&job.id.0) {

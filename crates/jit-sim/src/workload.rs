@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use jit_fakes::cloud::{CapacityPool, InstanceState, Quotas};
+use jit_fakes::cloud::{self, CapacityPool, InstanceState, Quotas};
 use jit_fakes::github::{InstallationId, RepositoryId, RunId, WorkflowSpec};
 use jit_fakes::instance::Stage;
 
@@ -33,19 +33,16 @@ pub enum Event {
     Capacity(CapacityPool, Option<u32>),
     /// From now on the account has these quotas.
     Quotas(Quotas),
-    /// The owner suspends the App, or lets it in again.
-    Access(InstallationId, Access),
     /// A repository gets another name.
     Rename(RepositoryId, String),
-}
-
-/// Whether the App may see an installation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// It may not.
-    Suspended,
-    /// It may again.
-    Restored,
+    /// So many launches of the next ones have their effect, and nobody hears of it.
+    LaunchRepliesLost(u32),
+    /// The cloud does what it is asked again.
+    FaultsEnd,
+    /// For a time the cloud's listings are empty, and successful.
+    Hidden(SignedDuration),
+    /// For a time GitHub refuses the App what belongs to an organisation, and tells it nothing.
+    Suspended(InstallationId, SignedDuration),
 }
 
 /// Whether an interruption is announced.
@@ -130,15 +127,17 @@ fn happen(plane: &Plane, event: Event) {
             plane.say("world", &format!("{quotas:?}"));
             plane.world.borrow_mut().aws.limits_mut().quotas = quotas;
         }
-        Event::Access(installation, access) => {
-            plane.say("world", &format!("installation {} is {access:?}", installation.0));
-            let since = (access == Access::Suspended).then_some(now);
-            plane.world.borrow_mut().github.set_suspended(installation, since);
-        }
         Event::Rename(repository, name) => {
             plane.say("world", &format!("repository {} is now {name}", repository.0));
             plane.world.borrow_mut().github.rename_repository(repository, &name);
         }
+        Event::LaunchRepliesLost(times) => {
+            plane.say("world", &format!("EC2 answers none of {times} launches"));
+            plane.world.borrow_mut().aws.faults.on_next("RunInstances", times, cloud::Fault::LostReply);
+        }
+        Event::FaultsEnd => plane.world.borrow_mut().aws.faults.clear(),
+        Event::Hidden(time) => hide(plane, now, time),
+        Event::Suspended(installation, time) => suspend(plane, now, installation, time),
     }
 }
 
@@ -149,6 +148,42 @@ fn cancel_later(plane: &Plane, run: RunId, wait: SignedDuration) {
         let now = plane.executor.now();
         plane.say("world", &format!("run {} is cancelled", run.0));
         plane.world.borrow_mut().github.cancel(now, run);
+    });
+}
+
+/// Hides the instances, but for moments when there are so few that an empty listing may be true.
+fn hide(plane: &Plane, now: Timestamp, time: SignedDuration) {
+    plane.say("world", &format!("EC2 lists nothing for {time:#}"));
+    let until = now.saturating_add(time).unwrap_or(now);
+    let plane = plane.clone();
+    plane.executor.clone().spawn(async move {
+        loop {
+            let now = plane.executor.now();
+            {
+                let aws = &mut plane.world.borrow_mut().aws;
+                let is_old = |at| now.duration_since(at) > UNRECORDED_MAX;
+                let old = aws.live_instances().filter(|i| is_old(i.launched_at)).count();
+                aws.set_hidden(now < until && old > 1);
+            }
+            if now >= until {
+                return;
+            }
+            plane.executor.sleep(HIDE_EVERY).await;
+        }
+    });
+}
+
+/// An instance that is live for so long has a record.
+const UNRECORDED_MAX: SignedDuration = SignedDuration::from_mins(2);
+const HIDE_EVERY: SignedDuration = SignedDuration::from_millis(500);
+
+fn suspend(plane: &Plane, now: Timestamp, installation: InstallationId, time: SignedDuration) {
+    plane.say("world", &format!("GitHub suspends {installation:?} for {time:#}"));
+    plane.world.borrow_mut().github.set_suspended(installation, Some(now));
+    let plane = plane.clone();
+    plane.executor.clone().spawn(async move {
+        plane.executor.sleep(time).await;
+        plane.world.borrow_mut().github.set_suspended(installation, None);
     });
 }
 

@@ -23,9 +23,6 @@ struct Arguments {
     /// The first seed of many.
     #[arg(long, default_value_t = 1)]
     first: u64,
-    /// Seeds that are left out, for what they show is known and open.
-    #[arg(long, value_delimiter = ',')]
-    except: Vec<u64>,
     /// One seed, with its timeline.
     #[arg(long)]
     seed: Option<u64>,
@@ -60,10 +57,6 @@ fn many(arguments: &Arguments) -> Result<()> {
                     return Ok(());
                 }
                 let seed = arguments.first + done;
-                if arguments.except.contains(&seed) {
-                    println!("sim: seed {seed} is left out: what it shows is known and open");
-                    continue;
-                }
                 let setting = Setting::of(seed, Timeline::new(start_ms(), Detail::Silent))?;
                 let troubles = setting.troubles.clone();
                 let (outcome, _) = run(setting)?;

@@ -14,7 +14,9 @@ use jit_control::effects::Request;
 use jit_control::ledger::Kind;
 use jit_control::ledger::key_value::record_at;
 use jit_control::stored::Stored as _;
-use jit_domain::class::{Batch, Class};
+use jit_control::time::jiff_time;
+use jit_domain::class::{Batch, Class, Outcome};
+use jit_domain::instance::{Instance, InstancePhase};
 use jit_fakes::cloud::{Ec2Instance, InstanceState};
 use jit_fakes::instance::{Fate, Stage};
 
@@ -24,6 +26,8 @@ use crate::world::World;
 /// What is remembered of launches.
 #[derive(Debug, Default)]
 pub struct Launches {
+    /// How much of the cloud's history had happened when the caps were last compared.
+    capped: usize,
     /// How many launches of the cloud were looked at.
     seen: usize,
     /// The body that came first with each token.
@@ -39,6 +43,11 @@ pub struct Launches {
 /// Between what a decision saw and the write that carries it lies at most an invocation.
 const DECIDING: SignedDuration = SignedDuration::from_secs(30);
 
+/// A try may be answered for two minutes; the host's clock may have jumped by 90 s meanwhile.
+const DOUBTFUL_MIN: SignedDuration = SignedDuration::from_secs(25);
+/// So long a busy machine whose job is unknown covers one, less what decisions and clocks may differ.
+const UNKNOWN_COVERS: SignedDuration = SignedDuration::from_secs(180);
+
 const CLASS: &str = "jit-runners:class";
 const BATCH: &str = "jit-runners:batch";
 const TRY: &str = "jit-runners:try";
@@ -51,7 +60,7 @@ impl Checks {
     /// One token, one request.
     pub(super) fn check_request(&mut self, now: Timestamp, request: &Request) {
         let body = request.body();
-        if !body.starts_with(b"Action=RunInstances") && !contains(body, b"&Action=RunInstances") {
+        if !is_launch(request) {
             return;
         }
         let text = String::from_utf8_lossy(body);
@@ -101,17 +110,21 @@ impl Checks {
         let Ok(class) = Class::decode(&record.value) else { return };
         let before = self.launches.born.len();
         self.launches.born.extend(class.batches.iter().map(|batch| batch.id.as_str().to_owned()));
-        self.note_doubtful(&class);
+        self.note_doubtful(now, &class);
+        self.check_breakers(now, &class);
         if self.launches.born.len() == before {
             return;
         }
         let name = class.identity.key();
-        let demand = self.demand(now, name.as_str());
+        let unnoticed = self.running_unnoticed(now, world, name.as_str());
+        let demand = self.demand(now, name.as_str()).saturating_sub(unnoticed);
         let slots: u32 = class.open_batches().map(Batch::open_slots).sum();
         let machines: Vec<&str> = (world.aws.live_instances())
             .filter(|i| tag(i, CLASS) == name.as_str() && self.is_supply(world, i))
             // One that is launched and not yet told of is still an open slot.
             .filter(|i| class.batches.iter().any(|b| b.instances.iter().any(|key| key.id == i.id)))
+            // One that claimed before its launch was answered is no supply until a decision may have seen its record.
+            .filter(|i| self.was_recorded(now, &i.id) || is_answered(&class, i))
             .map(|i| i.id.as_str())
             .collect();
         if machines.len() + slots as usize > demand {
@@ -124,13 +137,51 @@ impl Checks {
         }
     }
 
-    fn note_doubtful(&mut self, class: &Class) {
+    /// Whether every decision that is written now saw the record of an instance.
+    fn was_recorded(&self, now: Timestamp, id: &str) -> bool {
+        self.mirror.recorded_at.get(id).is_some_and(|at| now.duration_since(*at) > DECIDING)
+    }
+
+    /// Remembers tries that were declared doubtful, which none may be while it may still be answered.
+    fn note_doubtful(&mut self, now: Timestamp, class: &Class) {
         for batch in &class.batches {
             for attempt in batch.tries.iter().filter(|attempt| attempt.is_doubtful) {
                 let name = (batch.id.as_str().to_owned(), attempt.n.to_string());
-                self.launches.doubtful.insert(name);
+                let is_new = self.launches.doubtful.insert(name);
+                let age = now.duration_since(jiff_time(attempt.born_at));
+                if is_new && age < DOUBTFUL_MIN {
+                    let what =
+                        format!("a try of {} was given up for doubtful after {age:#}", batch.id.as_str());
+                    self.violated(now, Promise::SupplyWithinDemand, what);
+                }
             }
         }
+    }
+
+    /// Jobs of a class that want a runner by their records while a machine of that class runs them, as far as the machine's own record
+    /// says that it may, and said so when the decision may have been made: such a machine covers its job.
+    fn running_unnoticed(&self, now: Timestamp, world: &World, class: &str) -> usize {
+        let covers = |id: &str| {
+            let record = self.mirror.instances.get(id);
+            let minted_at = record.and_then(|record| record.mint()).map(|mint| jiff_time(mint.at));
+            let record = record.filter(|_| minted_at.is_some_and(|at| now.duration_since(at) > DECIDING));
+            record.is_some_and(|record| match record.phase {
+                InstancePhase::Minting | InstancePhase::Claimed => true,
+                InstancePhase::Busy => {
+                    let since = record.busy_since.map_or(now, jiff_time);
+                    record.job.is_none() && now.duration_since(since) < UNKNOWN_COVERS
+                }
+                InstancePhase::Launched | InstancePhase::Retired { .. } => false,
+            })
+        };
+        let is_wanted = |id: u64| {
+            self.mirror.jobs.get(&id).is_some_and(|job| job.class.as_str() == class && job.is_demand())
+        };
+        let machines = world.aws.live_instances().filter(|i| tag(i, CLASS) == class && covers(&i.id));
+        machines
+            .filter_map(|i| world.fleet.instance(&i.id))
+            .filter(|machine| machine.stage() == Stage::Busy && machine.job_id().is_some_and(is_wanted))
+            .count()
     }
 
     fn demand(&self, now: Timestamp, class: &str) -> usize {
@@ -148,7 +199,9 @@ impl Checks {
         if self.launches.doubtful.contains(&attempt) || instance.interruption_at.is_some() {
             return false;
         }
-        if self.mirror.instances.get(&instance.id).is_some_and(|record| record.is_retired()) {
+        // GitHub may have given it a job that its agent has not picked up yet.
+        let has_job = |record: &Instance| record.phase == InstancePhase::Busy && record.job.is_some();
+        if self.mirror.instances.get(&instance.id).is_some_and(|r| r.is_retired() || has_job(r)) {
             return false;
         }
         match world.fleet.instance(&instance.id) {
@@ -165,6 +218,11 @@ impl Checks {
 
     /// Live instances of each pool.
     pub(super) fn check_caps(&mut self, now: Timestamp, world: &World) {
+        // No pool gets more instances without the cloud's history getting longer.
+        let looked_at = std::mem::replace(&mut self.launches.capped, world.aws.history().len());
+        if looked_at == self.launches.capped {
+            return;
+        }
         let mut live: BTreeMap<&str, u64> = BTreeMap::new();
         let up =
             |i: &&Ec2Instance| matches!(i.state_at(now), InstanceState::Pending | InstanceState::Running);
@@ -184,6 +242,19 @@ impl Checks {
             self.violated(now, Promise::Caps, what);
         }
     }
+}
+
+/// Whether the try that made an instance has been answered.
+fn is_answered(class: &Class, instance: &Ec2Instance) -> bool {
+    let batch = class.batches.iter().find(|batch| batch.id.as_str() == tag(instance, BATCH));
+    let attempt = batch.and_then(|batch| batch.try_of(tag(instance, TRY).parse().ok()?));
+    attempt.is_some_and(|attempt| matches!(attempt.outcome, Outcome::Launched { .. }))
+}
+
+/// Whether a request launches.
+pub(super) fn is_launch(request: &Request) -> bool {
+    let body = request.body();
+    body.starts_with(b"Action=RunInstances") || contains(body, b"&Action=RunInstances")
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {

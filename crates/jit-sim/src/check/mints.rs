@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use jit_control::effects::{Request, Response};
-use jit_domain::instance::instance_id_of;
+use jit_domain::instance::{Instance, InstancePhase, instance_id_of};
 use jit_fakes::github::RunnerId;
+use jit_fakes::instance::Stage;
 
 use super::{Checks, Promise};
 use crate::world::World;
@@ -20,6 +21,9 @@ pub struct Mints {
     /// How many there were.
     pub count: u64,
 }
+
+/// Between what a decision saw and the registration that follows lies at most an invocation.
+const DECIDING: SignedDuration = SignedDuration::from_secs(30);
 
 /// Oldest that a JIT config may be when the agent uses it. The reply may be lost once and the claim repeated.
 const AGE_MAX: SignedDuration = SignedDuration::from_secs(60);
@@ -46,12 +50,58 @@ impl Checks {
         let Some(instance) = instance_id_of(PREFIX, name) else { return };
         self.mints.count += 1;
         let earlier = self.mints.of.entry(instance.to_owned()).or_default();
+        let earlier_is_none = earlier.is_empty();
+        let is_double =
+            earlier.iter().any(|id| world.github.runner(*id).is_some_and(|runner| runner.removed.is_none()));
         let has_run =
             earlier.iter().any(|id| world.github.runner(*id).is_some_and(|runner| runner.ran.is_some()));
         earlier.extend(reply["runner"]["id"].as_u64().map(RunnerId));
         if has_run {
             let what = format!("{instance} ran a job and got the JIT config {name}");
             self.violated(now, Promise::OneJobPerInstance, what);
+        } else if is_double {
+            let what = format!("{instance} has the registration {name} and an earlier one");
+            self.violated(now, Promise::OneJobPerInstance, what);
+        }
+        // A lost registration is made again without another look at its job, and is deleted when it stays idle.
+        if earlier_is_none {
+            self.check_permits(now, world, instance);
+        }
+    }
+
+    /// No more runners are registered for the jobs of a class than there are such jobs.
+    fn check_permits(&mut self, now: Timestamp, world: &World, minted: &str) {
+        let Some(class) = self.mirror.instances.get(minted).map(|record| record.class.clone()) else {
+            return;
+        };
+        let Some(identity) = self.mirror.classes.get(class.as_str()).map(|class| class.identity.clone())
+        else {
+            return;
+        };
+        let is_free = |id: &str| {
+            world.fleet.instance(id).is_some_and(|machine| {
+                machine.job_id().is_none()
+                    && !matches!(machine.stage(), Stage::Busy | Stage::Leaving | Stage::Off | Stage::Silent)
+            })
+        };
+        let is_registered =
+            |record: &Instance| matches!(record.phase, InstancePhase::Minting | InstancePhase::Claimed);
+        let own = self.mirror.instances.values().filter(|record| record.class == class);
+        let runners = own.filter(|record| is_registered(record) && is_free(&record.key.id)).count();
+        let jobs = self.mirror.jobs.values().filter(|job| {
+            let until = self.mirror.wanted_until.get(&job.id.0);
+            let was_wanted = until.is_some_and(|until| now.duration_since(*until) < DECIDING);
+            job.installation == identity.installation
+                && job.labels.is_subset(&identity.labels)
+                && (job.is_demand() || was_wanted)
+        });
+        let jobs = jobs.count();
+        if runners > jobs {
+            let what = format!(
+                "{minted} is the {runners}th runner of class {} without a job, of which {jobs} wait",
+                class.as_str()
+            );
+            self.violated(now, Promise::SupplyWithinDemand, what);
         }
     }
 
@@ -60,7 +110,15 @@ impl Checks {
         let mut oldest = SignedDuration::ZERO;
         for runner in world.github.runners().filter(|runner| instance_id_of(PREFIX, &runner.name).is_some()) {
             let Some(connected_at) = runner.connected_at else { continue };
-            let age = connected_at.duration_since(runner.minted_at);
+            // Its way to GitHub may be slow; what counts is when the agent began to use it.
+            let machine = instance_id_of(PREFIX, &runner.name).and_then(|id| world.fleet.instance(id));
+            let began = machine.and_then(|machine| {
+                let mut stages = machine.history().iter().rev();
+                stages
+                    .find(|(at, stage)| *stage == Stage::Connecting && *at <= connected_at)
+                    .map(|(at, _)| *at)
+            });
+            let age = began.unwrap_or(connected_at).duration_since(runner.minted_at);
             oldest = oldest.max(age);
             if age > AGE_MAX {
                 let what = format!("the JIT config {} was {age:#} old when it was used", runner.name);

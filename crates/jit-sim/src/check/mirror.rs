@@ -20,6 +20,8 @@ pub struct Mirror {
     pub classes: BTreeMap<String, Class>,
     /// Instances by the cloud's id.
     pub instances: BTreeMap<String, Instance>,
+    /// When each instance got its record.
+    pub recorded_at: BTreeMap<String, Timestamp>,
     /// When each job that no longer wants a runner was last known to want one.
     pub wanted_until: BTreeMap<u64, Timestamp>,
 }
@@ -41,6 +43,7 @@ impl Mirror {
             Kind::Instance => {
                 let instance = Instance::decode(&record.value).ok()?;
                 let (id, phase) = (instance.key.id.clone(), instance.phase.clone());
+                self.recorded_at.entry(id.clone()).or_insert(now);
                 let before = self.instances.insert(id.clone(), instance)?;
                 // Another registration follows one that was never used; and one that GitHub's limits refused was never made.
                 let has_other_mints =

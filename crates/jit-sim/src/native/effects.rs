@@ -26,6 +26,8 @@ pub struct Invocation {
     /// Which function.
     pub component: Component,
     effects: Cell<u32>,
+    /// What the host's clock showed at its start.
+    started_at: Timestamp,
     draws: Cell<u64>,
     crashed: Cell<bool>,
     stalled_until: Cell<Timestamp>,
@@ -33,10 +35,11 @@ pub struct Invocation {
 
 impl Invocation {
     /// One that has had no effect yet.
-    pub fn new(number: u64, component: Component) -> Self {
+    pub fn new(number: u64, component: Component, started_at: Timestamp) -> Self {
         Self {
             number,
             component,
+            started_at,
             effects: Cell::new(0),
             draws: Cell::new(0),
             crashed: Cell::new(false),
@@ -99,6 +102,9 @@ impl NativeEffects {
 
 impl Effects for NativeEffects {
     async fn send(&self, request: Request, timeout: Duration) -> Result<Response, SendError> {
+        let elapsed = self.plane.host_time().duration_since(self.invocation.started_at);
+        let now = self.plane.executor.now();
+        self.plane.checks.borrow_mut().beginning(now, self.invocation.component, elapsed, &request);
         let (address, fault) = self.begin().await;
         let timeout = SignedDuration::try_from(timeout).unwrap_or(SignedDuration::MAX);
         let executor = &self.plane.executor;

@@ -48,7 +48,8 @@ pub struct Inner {
     /// How far the host's clock is ahead, by time.
     pub clock_jumps: Vec<(Timestamp, SignedDuration)>,
     store: RefCell<Store>,
-    configuration: Result<String, String>,
+    /// Texts of the configuration, each with the time from which it holds.
+    configurations: Vec<(Timestamp, Result<String, String>)>,
     variables: BTreeMap<String, String>,
     timeline: Timeline,
     invocations: Cell<u64>,
@@ -65,6 +66,8 @@ pub struct Parts {
     pub start: Timestamp,
     /// The text of the configuration file.
     pub configuration: String,
+    /// Another text, and from when on it holds.
+    pub reconfigured: Option<(Timestamp, String)>,
     /// GitHub, AWS and the instances.
     pub world: World,
     /// What must hold.
@@ -84,6 +87,8 @@ pub struct Parts {
 impl Plane {
     /// A plane with an empty store.
     pub fn new(parts: Parts) -> Self {
+        let first = (parts.start, parts.configuration);
+        let configurations = std::iter::once(first).chain(parts.reconfigured);
         Self(Rc::new(Inner {
             executor: Executor::new(parts.start),
             world: RefCell::new(parts.world),
@@ -94,7 +99,7 @@ impl Plane {
             outages: parts.outages,
             clock_jumps: parts.clock_jumps,
             store: RefCell::default(),
-            configuration: Ok(parts.configuration),
+            configurations: configurations.map(|(from, text)| (from, Ok(text))).collect(),
             variables: variables(),
             timeline: parts.timeline,
             invocations: Cell::new(0),
@@ -111,7 +116,7 @@ impl Plane {
     ) -> oneshot::Receiver<Option<Response>> {
         let number = self.invocations.get() + 1;
         self.invocations.set(number);
-        let invocation = Rc::new(Invocation::new(number, component));
+        let invocation = Rc::new(Invocation::new(number, component, self.host_time()));
         self.effects_of.borrow_mut().push((component, Rc::clone(&invocation)));
         let (sender, receiver) = oneshot::channel();
         let reply = Reply { plane: self.clone(), component, sender: Some(sender) };
@@ -135,6 +140,13 @@ impl Plane {
         let now = self.executor.now();
         let ahead = self.clock_jumps.iter().rev().find(|(from, _)| *from <= now);
         ahead.map_or(now, |(_, by)| now.saturating_add(*by).unwrap_or(now))
+    }
+
+    /// The text of the configuration file now.
+    fn configuration(&self) -> &Result<String, String> {
+        let now = self.executor.now();
+        let in_force = self.configurations.iter().rev().find(|(from, _)| *from <= now);
+        &in_force.unwrap_or(&self.configurations[0]).1
     }
 
     /// How many effects each invocation had, in order of start.
@@ -171,7 +183,7 @@ impl Plane {
         address: Address,
         operation: KeyValue,
     ) -> Result<KeyValueReply, KeyValueError> {
-        self.note(address, |trace| format!("{operation:?}").hash(trace));
+        self.note(address, |trace| operation.hash(trace));
         let now = self.executor.now();
         if let KeyValue::Set(key, value) = &operation {
             let world = self.world.borrow();
@@ -269,7 +281,7 @@ async fn run(
     reply: Reply,
 ) {
     let variable = |name: &str| plane.variables.get(name).cloned();
-    let call = Call { effects: &effects, configuration: &plane.configuration, variable: &variable };
+    let call = Call { effects: &effects, configuration: plane.configuration(), variable: &variable };
     let trigger = request.as_ref().map_or(Trigger::Cron, Trigger::Http);
     match (component, &request) {
         (Component::Webhook, Some(request)) => {

@@ -15,7 +15,7 @@ pub(super) fn drawn(
     has_cancels: bool,
 ) -> Workload {
     let mut workload = Workload::default();
-    if draw.one_in("crowd", 0, 40) {
+    if draw.one_in("crowd", 0, 160) {
         crowd(&mut workload, draw, start, repositories);
         return workload;
     }
@@ -69,6 +69,8 @@ fn jobs(draw: &Draw, n: u64) -> Vec<JobSpec> {
         ],
         2 => vec![job.matrix(4, None)],
         3 => vec![job.behind("production", Gate::WaitTimer(30 + draw.below("gate", n, 200)))],
+        // Older at its end than an instance may be that nobody claimed.
+        _ if draw.one_in("long", n, 20) => vec![job.lasting(1_300 + lasting, conclusion)],
         _ => vec![job],
     }
 }
