@@ -69,7 +69,7 @@ pub enum KeyValue {
     /// Deletes a key; an absent one is fine.
     Delete(String),
     /// Lists all keys that begin so, in no order. Spin lists all keys there are, and what begins otherwise is dropped here.
-    Keys(&'static str),
+    Keys(String),
     /// Adds to a counter and returns the sum. A key is either a counter or a value for ever, never both.
     Increment(String, u64),
 }

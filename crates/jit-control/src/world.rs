@@ -85,7 +85,6 @@ impl World {
             versions.insert(Instance::key(&instance.value.key), instance.version);
             world.instances.push(instance.value);
         }
-        world.instances.sort_by(|a, b| a.key.cmp(&b.key));
         world.versions = versions;
         for job in jobs {
             world.versions.insert(Job::key(job.value.id), job.version);
@@ -149,8 +148,8 @@ impl World {
                 }
             }
         }
-        let keys: Vec<Key> =
-            unlisted.keys().filter(|key| !self.versions.contains_key(key)).cloned().collect();
+        unlisted.retain(|key, _| !self.versions.contains_key(key));
+        let keys: Vec<Key> = unlisted.keys().cloned().collect();
         for record in shell.ledger.read_many(&keys).await.map_err(Failure::from)? {
             unlisted.remove(&record.key);
             self.versions.insert(record.key.clone(), record.version);
@@ -160,7 +159,7 @@ impl World {
                 Err(error) => shell.failed("a record is left alone", &error),
             }
         }
-        for (key, instance) in unlisted.into_iter().filter(|(key, _)| keys.contains(key)) {
+        for (key, instance) in unlisted {
             self.versions.insert(key, 0);
             self.unrecorded.insert(instance.key.clone());
             self.instances.push(instance);

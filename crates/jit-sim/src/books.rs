@@ -74,11 +74,11 @@ impl Effects for Snapshot {
         match operation {
             KeyValue::Get(key) => Ok(KeyValueReply::Value(self.0.get(&key).cloned())),
             KeyValue::GetMany(keys) => {
-                let found = keys.into_iter().filter_map(|key| Some((self.0.get(&key)?.clone(), key)));
-                Ok(KeyValueReply::Values(found.map(|(value, key)| (key, value)).collect()))
+                let found = keys.iter().filter_map(|key| self.0.get_key_value(key));
+                Ok(KeyValueReply::Values(found.map(|(key, value)| (key.clone(), value.clone())).collect()))
             }
             KeyValue::Keys(prefix) => {
-                let keys = self.0.keys().filter(|key| key.starts_with(prefix));
+                let keys = self.0.keys().filter(|key| key.starts_with(&prefix));
                 Ok(KeyValueReply::Keys(keys.cloned().collect()))
             }
             KeyValue::Set(..) | KeyValue::Delete(_) | KeyValue::Increment(..) => {

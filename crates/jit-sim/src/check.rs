@@ -88,6 +88,9 @@ pub struct Checks {
     violations: Vec<Violation>,
 }
 
+/// Between what a decision saw and what it brings about lies at most an invocation.
+const DECIDING: SignedDuration = SignedDuration::from_secs(30);
+
 /// A launch takes up to 12 s, and a handler has 20.
 const LAUNCH_STARTS_BEFORE: SignedDuration = SignedDuration::from_secs(6);
 

@@ -61,7 +61,7 @@ impl Effects for SpinEffects {
             }
             KeyValue::Delete(key) => on_store(|store| store.delete(&key)).map(|()| KeyValueReply::Done),
             KeyValue::Keys(prefix) => on_store(Store::get_keys).map(|mut keys| {
-                keys.retain(|key| key.starts_with(prefix));
+                keys.retain(|key| key.starts_with(&prefix));
                 KeyValueReply::Keys(keys)
             }),
         }

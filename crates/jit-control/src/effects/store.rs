@@ -38,9 +38,6 @@ impl<E: Effects> Store<'_, E> {
         &self,
         keys: Vec<String>,
     ) -> Result<BTreeMap<String, Vec<u8>>, KeyValueError> {
-        if keys.is_empty() {
-            return Ok(BTreeMap::new());
-        }
         match self.answered(KeyValue::GetMany(keys)).await?.0 {
             KeyValueReply::Values(values) => Ok(values.into_iter().collect()),
             other => Err(unexpected(&other)),
@@ -65,8 +62,8 @@ impl<E: Effects> Store<'_, E> {
     }
 
     /// Lists all keys that begin so, in order.
-    pub(crate) async fn keys(&self, prefix: &'static str) -> Result<Vec<String>, KeyValueError> {
-        match self.answered(KeyValue::Keys(prefix)).await?.0 {
+    pub(crate) async fn keys(&self, prefix: &str) -> Result<Vec<String>, KeyValueError> {
+        match self.answered(KeyValue::Keys(prefix.to_owned())).await?.0 {
             KeyValueReply::Keys(mut keys) => {
                 keys.sort_unstable();
                 Ok(keys)

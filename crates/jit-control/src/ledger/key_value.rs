@@ -108,21 +108,28 @@ impl<'a, E: Effects> KeyValueLedger<'a, E> {
         self.understand(key, bytes)
     }
 
-    /// The same for several records, in one operation.
-    async fn look_at_many(&self, keys: &[Key]) -> Result<Vec<(Key, Option<(Header, Vec<u8>)>)>, LedgerError> {
+    /// Reads several records in one operation, those whose headers `is_wanted`.
+    async fn look_at_many(
+        &self,
+        keys: &[Key],
+        is_wanted: impl Fn(&Header) -> bool,
+    ) -> Result<Vec<Record>, LedgerError> {
         let Some(first) = keys.first() else { return Ok(Vec::new()) };
         let stored = self.store.get_many(keys.iter().map(keys::record).collect()).await;
         let mut stored = stored.map_err(|e| fault(first, e))?;
-        let mut looked_at = Vec::new();
+        let mut records = Vec::new();
         for key in keys {
             match self.understand(key, stored.remove(&keys::record(key))) {
-                Ok(understood) => looked_at.push((key.clone(), understood)),
+                Ok(Some((header, value))) if is_wanted(&header) => {
+                    records.push(Record { key: key.clone(), version: header.version, value });
+                }
+                Ok(_) => {}
                 // One record that cannot be read must not hide all others; its own readers get the error.
                 Err(LedgerError::Refused { key, cause }) => self.log_unreadable(&key, &cause),
                 Err(busy @ LedgerError::Busy { .. }) => return Err(busy),
             }
         }
-        Ok(looked_at)
+        Ok(records)
     }
 
     fn understand(
@@ -133,6 +140,16 @@ impl<'a, E: Effects> KeyValueLedger<'a, E> {
         let stored = bytes.map(Header::decode).transpose().map_err(|cause| refused(key, &cause))?;
         self.remember(key, stored.as_ref().map(|(header, _)| header));
         Ok(stored)
+    }
+
+    fn log_unreadable(&self, key: &str, cause: &str) {
+        let line = serde_json::json!({
+            "level": "error",
+            "message": "a record is left out because it cannot be read",
+            "record.key": key,
+            "error": cause,
+        });
+        self.store.effects.log(&line.to_string());
     }
 }
 
@@ -151,10 +168,7 @@ impl<E: Effects> Ledger for KeyValueLedger<'_, E> {
         keys.iter().try_for_each(check_name)?;
         let mut records = Vec::new();
         for keys in keys.chunks(PAGE) {
-            records.extend(self.look_at_many(keys).await?.into_iter().filter_map(|(key, stored)| {
-                let (header, value) = stored.filter(|(header, _)| !header.deleted)?;
-                Some(Record { key, version: header.version, value })
-            }));
+            records.extend(self.look_at_many(keys, |header| !header.deleted).await?);
         }
         Ok(records)
     }

@@ -45,7 +45,7 @@ impl<E: Effects> Queue for KeyValueQueue<'_, E> {
 
     async fn receive(&self, queue: QueueName, most: usize) -> Result<Vec<Message>, QueueError> {
         let prefix = prefix(queue);
-        let listing = self.store.keys(prefix).await.map_err(|e| fault(queue, e))?;
+        let listing = self.store.keys(&prefix).await.map_err(|e| fault(queue, e))?;
         let mut messages = Vec::new();
         for key in listing {
             if messages.len() == most {
@@ -64,7 +64,7 @@ impl<E: Effects> Queue for KeyValueQueue<'_, E> {
         let mut left = Vec::new();
         for handle in handles {
             // A handle of another queue deletes nothing: it could be any key of the store.
-            if !handle.starts_with(prefix) {
+            if !handle.starts_with(&prefix) {
                 left.push(handle.clone());
                 continue;
             }
@@ -79,7 +79,7 @@ impl<E: Effects> Queue for KeyValueQueue<'_, E> {
 
     async fn dead_letter(&self, queue: QueueName, message: &Message, why: &str) -> Result<(), QueueError> {
         check_body(queue, &message.body)?;
-        let Some(name) = message.handle.strip_prefix(prefix(queue)) else {
+        let Some(name) = message.handle.strip_prefix(&prefix(queue)) else {
             let cause = "the handle is not one of this queue's".to_owned();
             return Err(QueueError::Refused { queue: queue.as_str(), cause });
         };
@@ -96,11 +96,8 @@ impl<E: Effects> Queue for KeyValueQueue<'_, E> {
 }
 
 /// What the keys of a queue's messages begin with.
-const fn prefix(queue: QueueName) -> &'static str {
-    match queue {
-        QueueName::Jobs => "q/jobs/",
-        QueueName::Lifecycle => "q/lifecycle/",
-    }
+fn prefix(queue: QueueName) -> String {
+    format!("q/{}/", queue.as_str())
 }
 
 /// A message's own part of its key; in order of names is in order of time.

@@ -96,10 +96,12 @@ impl GitHub {
     fn answer_rest(&mut self, request: &Request<Vec<u8>>) -> Reply {
         let caller = match self.caller(request.headers()) {
             Ok(caller) => caller,
-            Err(message) => return self.failed(Failure::Unauthorized(message)),
+            Err(message) => return self.failed(Failure::Unauthorized(message), request),
         };
         let path = request.uri().path();
-        let Some(route) = route(request.method(), path) else { return self.failed(Failure::NotFound) };
+        let Some(route) = route(request.method(), path) else {
+            return self.failed(Failure::NotFound, request);
+        };
         let who = match &caller {
             Caller::App => None,
             Caller::Installation(token) => Some(token.installation),
@@ -108,24 +110,19 @@ impl GitHub {
         match fault {
             Some(FaultEffect::RequestLost) => return lost(Response::new(Vec::new())),
             Some(FaultEffect::TooFast(seconds)) => {
-                return self.failed(Failure::Refused(Refused::Secondary(seconds)));
+                return self.failed(Failure::Refused(Refused::Secondary(seconds)), request);
             }
             _ => {}
         }
-        let points = if request.method() == http::Method::GET || request.method() == http::Method::HEAD {
-            1
-        } else {
-            5
-        };
+        let points = if is_reading(request) { 1 } else { 5 };
         if let Err(refused) = self.let_in(who, points) {
-            return self.with_hour(self.failed(Failure::Refused(refused)), self.hour(who));
+            return self.with_hour(self.failed(Failure::Refused(refused), request), self.hour(who));
         }
         let reply = match fault {
             Some(FaultEffect::Fails(status)) => server_error(status),
-            _ => self.perform(&caller, &route, request).unwrap_or_else(|failure| match failure {
-                Failure::Moved(id) => self.moved(id, request),
-                failure => self.failed(failure),
-            }),
+            _ => {
+                self.perform(&caller, &route, request).unwrap_or_else(|failure| self.failed(failure, request))
+            }
         };
         let reply = with_etag(request, reply);
         let free = reply.status() == StatusCode::NOT_MODIFIED || route.operation == Operation::GetRateLimit;
@@ -301,7 +298,7 @@ impl GitHub {
         (items, (!links.is_empty()).then(|| links.join(", ")))
     }
 
-    fn failed(&self, failure: Failure) -> Reply {
+    fn failed(&self, failure: Failure, request: &Request<Vec<u8>>) -> Reply {
         let (status, message) = match failure {
             Failure::BadRequest(message) => (StatusCode::BAD_REQUEST, message.to_owned()),
             Failure::Unauthorized(message) => (StatusCode::UNAUTHORIZED, message.to_owned()),
@@ -309,7 +306,7 @@ impl GitHub {
             Failure::NotFound => (StatusCode::NOT_FOUND, "Not Found".to_owned()),
             Failure::Conflict(message) => (StatusCode::CONFLICT, message),
             Failure::Unprocessable(message) => (StatusCode::UNPROCESSABLE_ENTITY, message),
-            Failure::Moved(_) => (StatusCode::MOVED_PERMANENTLY, "Moved Permanently".to_owned()),
+            Failure::Moved(id) => return self.moved(id, request),
             Failure::Refused(refused) => return self.refused(refused),
         };
         json_reply(
@@ -325,13 +322,12 @@ impl GitHub {
     /// GitHub redirects to the address by number, which survives every rename: a reading with 301, all else with 307.
     /// Seen in the wild: <https://github.com/18F/charlie/pull/85>. That the query is dropped is the worse case.
     fn moved(&self, id: RepositoryId, request: &Request<Vec<u8>>) -> Reply {
-        let path = request.uri().path();
-        let path = path.strip_prefix("/api/v3").unwrap_or(path);
-        let rest: String = path.split('/').skip(4).flat_map(|segment| ["/", segment]).collect();
+        let rest: String =
+            bare_path(request.uri().path()).split('/').skip(4).flat_map(|segment| ["/", segment]).collect();
         let url = format!("{}/repositories/{id}{rest}", self.settings.api_url);
         let body = json!({ "message": "Moved Permanently", "url": url, "documentation_url": "https://docs.github.com/rest" });
-        let is_reading = request.method() == http::Method::GET || request.method() == http::Method::HEAD;
-        let status = if is_reading { StatusCode::MOVED_PERMANENTLY } else { StatusCode::TEMPORARY_REDIRECT };
+        let status =
+            if is_reading(request) { StatusCode::MOVED_PERMANENTLY } else { StatusCode::TEMPORARY_REDIRECT };
         with_header(json_reply(status, &body), "location", &url)
     }
 
@@ -439,7 +435,13 @@ fn with_etag(request: &Request<Vec<u8>>, reply: Reply) -> Reply {
     with_header(reply, "etag", &tag)
 }
 
-fn bare_path(path: &str) -> &str {
+/// Whether a request changes nothing.
+fn is_reading(request: &Request<Vec<u8>>) -> bool {
+    request.method() == http::Method::GET || request.method() == http::Method::HEAD
+}
+
+/// A path without the prefix of GitHub Enterprise Server.
+pub(super) fn bare_path(path: &str) -> &str {
     path.strip_prefix("/api/v3").unwrap_or(path)
 }
 

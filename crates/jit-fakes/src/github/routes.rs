@@ -4,6 +4,7 @@ use http::Method;
 use percent_encoding::percent_decode_str;
 
 use super::accounts::Level;
+use super::rest::bare_path;
 
 /// An operation of GitHub's REST API, by the names of GitHub's reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -118,7 +119,7 @@ impl Operation {
 ///
 /// The prefix of GitHub Enterprise Server (`/api/v3`) is taken off.
 pub(super) fn route(method: &Method, path: &str) -> Option<Route> {
-    let path = path.strip_prefix("/api/v3").unwrap_or(path);
+    let path = bare_path(path);
     let segments = path.trim_start_matches('/').split('/').map(decoded).collect::<Option<Vec<_>>>()?;
     let segments = segments.iter().map(String::as_str).collect::<Vec<_>>();
     let verb = method.as_str();

@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use jit_domain::class::Class;
 use jit_domain::instance::{Instance, InstancePhase};
 use jit_domain::policy::Offering;
 use jit_domain::reason::Reason;
 
-use super::{Checks, Promise};
+use super::{Checks, DECIDING, Promise};
 
 /// What is remembered of kinds.
 #[derive(Debug, Default)]
@@ -25,9 +25,6 @@ pub struct Breakers {
 
 /// Failures in a row from which on a kind is launched one at a time.
 const FAILURES: u32 = 3;
-/// Between what a decision saw and the write that carries it lies at most an invocation.
-const DECIDING: SignedDuration = SignedDuration::from_secs(30);
-
 impl Checks {
     /// Takes in an instance's record as it is written over `before`.
     pub(super) fn note_failure(&mut self, now: Timestamp, before: Option<&Instance>, after: &Instance) {

@@ -17,10 +17,11 @@ use jit_control::stored::Stored as _;
 use jit_control::time::jiff_time;
 use jit_domain::class::{Batch, Class, Outcome};
 use jit_domain::instance::{Instance, InstancePhase};
+use jit_domain::job::Job;
 use jit_fakes::cloud::{Ec2Instance, InstanceState};
-use jit_fakes::instance::{Fate, Stage};
+use jit_fakes::instance::{Fate, Instance as Machine, Stage};
 
-use super::{Checks, Promise};
+use super::{Checks, DECIDING, Promise};
 use crate::world::World;
 
 /// What is remembered of launches.
@@ -39,9 +40,6 @@ pub struct Launches {
     /// Tries that were ever doubtful.
     doubtful: BTreeSet<(String, String)>,
 }
-
-/// Between what a decision saw and the write that carries it lies at most an invocation.
-const DECIDING: SignedDuration = SignedDuration::from_secs(30);
 
 /// A try may be answered for two minutes; the host's clock may have jumped by 90 s meanwhile.
 const DOUBTFUL_MIN: SignedDuration = SignedDuration::from_secs(25);
@@ -186,12 +184,14 @@ impl Checks {
 
     fn demand(&self, now: Timestamp, class: &str) -> usize {
         let unrecorded = self.accepted.iter().filter(|id| !self.mirror.jobs.contains_key(id)).count();
-        let wanted = self.mirror.jobs.values().filter(|job| {
-            let until = self.mirror.wanted_until.get(&job.id.0);
-            let was_wanted = until.is_some_and(|until| now.duration_since(*until) < DECIDING);
-            job.class.as_str() == class && (job.is_demand() || was_wanted)
-        });
-        unrecorded + wanted.count()
+        let of_class = self.mirror.jobs.values().filter(|job| job.class.as_str() == class);
+        unrecorded + of_class.filter(|job| self.was_demand(now, job)).count()
+    }
+
+    /// Whether a decision that is carried out now may have seen that a job wants a runner.
+    pub(super) fn was_demand(&self, now: Timestamp, job: &Job) -> bool {
+        let until = self.mirror.wanted_until.get(&job.id.0);
+        job.is_demand() || until.is_some_and(|until| now.duration_since(*until) < DECIDING)
     }
 
     fn is_supply(&self, world: &World, instance: &Ec2Instance) -> bool {
@@ -209,9 +209,7 @@ impl Checks {
             None => true,
             Some(machine) => {
                 let is_healthy = matches!(machine.fate(), Fate::Healthy | Fate::Hostile);
-                let is_free = machine.job_id().is_none()
-                    && !matches!(machine.stage(), Stage::Busy | Stage::Leaving | Stage::Off | Stage::Silent);
-                is_healthy && is_free
+                is_healthy && is_free(machine)
             }
         }
     }
@@ -224,9 +222,7 @@ impl Checks {
             return;
         }
         let mut live: BTreeMap<&str, u64> = BTreeMap::new();
-        let up =
-            |i: &&Ec2Instance| matches!(i.state_at(now), InstanceState::Pending | InstanceState::Running);
-        for instance in world.aws.live_instances().filter(up) {
+        for instance in world.aws.live_instances().filter(|instance| is_up(instance, now)) {
             let pool =
                 self.mirror.classes.get(tag(instance, CLASS)).map(|class| class.identity.pool.as_str());
             *live.entry(pool.unwrap_or_default()).or_default() += 1;
@@ -249,6 +245,17 @@ fn is_answered(class: &Class, instance: &Ec2Instance) -> bool {
     let batch = class.batches.iter().find(|batch| batch.id.as_str() == tag(instance, BATCH));
     let attempt = batch.and_then(|batch| batch.try_of(tag(instance, TRY).parse().ok()?));
     attempt.is_some_and(|attempt| matches!(attempt.outcome, Outcome::Launched { .. }))
+}
+
+/// Whether a machine can take a job.
+pub(super) fn is_free(machine: &Machine) -> bool {
+    machine.job_id().is_none()
+        && !matches!(machine.stage(), Stage::Busy | Stage::Leaving | Stage::Off | Stage::Silent)
+}
+
+/// Whether the cloud runs an instance, or is about to.
+pub(super) fn is_up(instance: &Ec2Instance, now: Timestamp) -> bool {
+    matches!(instance.state_at(now), InstanceState::Pending | InstanceState::Running)
 }
 
 /// Whether a request launches.

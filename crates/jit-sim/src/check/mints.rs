@@ -7,9 +7,11 @@ use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use jit_control::effects::{Request, Response};
 use jit_domain::instance::{Instance, InstancePhase, instance_id_of};
+use jit_domain::job::Job;
 use jit_fakes::github::RunnerId;
 use jit_fakes::instance::Stage;
 
+use super::launches::is_free;
 use super::{Checks, Promise};
 use crate::world::World;
 
@@ -21,9 +23,6 @@ pub struct Mints {
     /// How many there were.
     pub count: u64,
 }
-
-/// Between what a decision saw and the registration that follows lies at most an invocation.
-const DECIDING: SignedDuration = SignedDuration::from_secs(30);
 
 /// Oldest that a JIT config may be when the agent uses it. The reply may be lost once and the claim repeated.
 const AGE_MAX: SignedDuration = SignedDuration::from_secs(60);
@@ -78,24 +77,15 @@ impl Checks {
         else {
             return;
         };
-        let is_free = |id: &str| {
-            world.fleet.instance(id).is_some_and(|machine| {
-                machine.job_id().is_none()
-                    && !matches!(machine.stage(), Stage::Busy | Stage::Leaving | Stage::Off | Stage::Silent)
-            })
-        };
+        let is_free = |id: &str| world.fleet.instance(id).is_some_and(is_free);
         let is_registered =
             |record: &Instance| matches!(record.phase, InstancePhase::Minting | InstancePhase::Claimed);
         let own = self.mirror.instances.values().filter(|record| record.class == class);
         let runners = own.filter(|record| is_registered(record) && is_free(&record.key.id)).count();
-        let jobs = self.mirror.jobs.values().filter(|job| {
-            let until = self.mirror.wanted_until.get(&job.id.0);
-            let was_wanted = until.is_some_and(|until| now.duration_since(*until) < DECIDING);
-            job.installation == identity.installation
-                && job.labels.is_subset(&identity.labels)
-                && (job.is_demand() || was_wanted)
-        });
-        let jobs = jobs.count();
+        let is_reached =
+            |job: &&Job| job.installation == identity.installation && job.labels.is_subset(&identity.labels);
+        let reached = self.mirror.jobs.values().filter(is_reached);
+        let jobs = reached.filter(|job| self.was_demand(now, job)).count();
         if runners > jobs {
             let what = format!(
                 "{minted} is the {runners}th runner of class {} without a job, of which {jobs} wait",

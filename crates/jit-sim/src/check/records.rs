@@ -6,8 +6,8 @@ use jit_control::ledger::Kind;
 use jit_control::ledger::key_value::record_at;
 use jit_control::stored::Stored as _;
 use jit_domain::instance::Instance;
-use jit_fakes::cloud::InstanceState;
 
+use super::launches::is_up;
 use super::{Checks, Promise};
 use crate::world::World;
 
@@ -22,10 +22,7 @@ impl Checks {
         self.note_failure(now, before.as_ref(), &instance);
         let id = &instance.key.id;
         let was_open = before.is_none_or(|before| before.is_open());
-        let is_up = world
-            .aws
-            .instance(id)
-            .is_some_and(|i| matches!(i.state_at(now), InstanceState::Pending | InstanceState::Running));
+        let is_up = world.aws.instance(id).is_some_and(|instance| is_up(instance, now));
         if was_open && !instance.is_open() && is_up {
             let what = format!("the record of {id} says that it has ended, and the cloud runs it");
             self.violated(now, Promise::NothingIsLeft, what);

@@ -49,10 +49,8 @@ impl Store {
             KeyValue::GetMany(keys) => {
                 let mut values = Vec::new();
                 for key in keys {
-                    match self.0.get(&key) {
-                        None => {}
-                        Some(Entry::Value(value)) => values.push((key, value.clone())),
-                        Some(Entry::Count(_)) => return mixed(&key),
+                    if let KeyValueReply::Value(Some(value)) = self.apply(KeyValue::Get(key.clone()))? {
+                        values.push((key, value));
                     }
                 }
                 KeyValueReply::Values(values)
@@ -68,7 +66,7 @@ impl Store {
                 self.0.remove(&key);
                 KeyValueReply::Done
             }
-            KeyValue::Keys(prefix) => KeyValueReply::Keys(self.keys(prefix)),
+            KeyValue::Keys(prefix) => KeyValueReply::Keys(self.keys(&prefix)),
             KeyValue::Increment(key, by) => {
                 let count = match self.0.get(&key) {
                     None => by,

@@ -11,7 +11,7 @@ use super::keys::{self, FULL, INDEX};
 use super::limits::{OPEN_MAX, PAGE};
 use super::{KeyValueLedger, Listing, fault, refused};
 use crate::effects::Effects;
-use crate::ledger::{Key, Kind, LedgerError, Page, Record};
+use crate::ledger::{Key, Kind, LedgerError, Page};
 
 impl<E: Effects> KeyValueLedger<'_, E> {
     /// Refuses to open one more record when the store is full.
@@ -68,12 +68,8 @@ impl<E: Effects> KeyValueLedger<'_, E> {
             .take(PAGE + 1)
             .cloned()
             .collect();
-        let looked_at = self.look_at_many(&names[..names.len().min(PAGE)]).await?;
-        let open = looked_at.into_iter().filter_map(|(key, stored)| {
-            let (header, value) = stored.filter(|(header, _)| header.opened_by.is_some())?;
-            Some(Record { key, version: header.version, value })
-        });
-        let records = open.collect();
+        let on_page = &names[..names.len().min(PAGE)];
+        let records = self.look_at_many(on_page, |header| header.opened_by.is_some()).await?;
         let next = (names.len() > PAGE).then(|| names[PAGE - 1].name.clone());
         Ok(Page { records, next })
     }
@@ -104,15 +100,5 @@ impl<E: Effects> KeyValueLedger<'_, E> {
         let full = self.store.get(FULL).await.map_err(|e| fault(FULL, e))?.is_some();
         self.full.set(Some(full));
         Ok(full)
-    }
-
-    pub(super) fn log_unreadable(&self, key: &str, cause: &str) {
-        let line = serde_json::json!({
-            "level": "error",
-            "message": "a record is left out because it cannot be read",
-            "record.key": key,
-            "error": cause,
-        });
-        self.store.effects.log(&line.to_string());
     }
 }
