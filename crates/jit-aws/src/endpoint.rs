@@ -101,6 +101,14 @@ pub enum Service {
     Ec2,
     /// Security Token Service.
     Sts,
+    /// Simple Queue Service.
+    Sqs,
+    /// The key-value database.
+    DynamoDb,
+    /// Secrets Manager.
+    SecretsManager,
+    /// Systems Manager, for its parameters.
+    Ssm,
 }
 
 impl Service {
@@ -110,6 +118,10 @@ impl Service {
         match self {
             Self::Ec2 => "ec2",
             Self::Sts => "sts",
+            Self::Sqs => "sqs",
+            Self::DynamoDb => "dynamodb",
+            Self::SecretsManager => "secretsmanager",
+            Self::Ssm => "ssm",
         }
     }
 }

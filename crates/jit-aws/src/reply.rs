@@ -1,6 +1,6 @@
-//! What all XML replies share: success told from failure, and the error document.
+//! What all replies share: success told from failure, the error document in XML, and what may be shown of it.
 //!
-//! Not here: what an error's code means, which each service's module decides.
+//! Not here: what an error's code means, which each service's module decides; JSON documents (`json.rs`).
 
 use std::fmt;
 
@@ -103,18 +103,28 @@ struct ErrorItem {
 
 /// Reads any reply that is not a success; every reply makes a fault, for a proxy's page is one too.
 pub(crate) fn read_fault(response: &Response<Vec<u8>>) -> Fault {
-    let status = response.status().as_u16();
     let document: Option<ErrorDocument> = document(response.body()).ok();
     let (item, request_id) = match document {
         Some(document) => (first_item(document.errors, document.error), document.request_id),
         None => (None, None),
     };
+    let item = item.unwrap_or(ErrorItem { code: String::new(), message: String::new() });
+    fault(response, &item.code, item.message, request_id)
+}
+
+/// Makes a fault of what an error document said, and of the headers for what it did not.
+pub(crate) fn fault(
+    response: &Response<Vec<u8>>,
+    code: &str,
+    message: String,
+    request_id: Option<String>,
+) -> Fault {
+    let status = response.status().as_u16();
     let header =
         |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let item = item.unwrap_or(ErrorItem { code: String::new(), message: String::new() });
-    let code = item.code.trim();
+    let code = code.trim();
     let code = code.strip_prefix("Client.").or_else(|| code.strip_prefix("Server.")).unwrap_or(code);
-    let shown = item.message.split(MESSAGE_END).next().unwrap_or_default();
+    let shown = message.split(MESSAGE_END).next().unwrap_or_default();
     let detail = ErrorDetail {
         status,
         code: if code.is_empty() { format!("Http{status}") } else { one_line(code, WORD_CHARS_MAX) },
@@ -124,7 +134,7 @@ pub(crate) fn read_fault(response: &Response<Vec<u8>>) -> Fault {
             .map(|id| one_line(&id, WORD_CHARS_MAX).into()),
         date: header("date").map(|date| one_line(&date, WORD_CHARS_MAX).into()),
     };
-    Fault { detail, message: item.message }
+    Fault { detail, message }
 }
 
 fn first_item(errors: Option<ErrorList>, error: Option<ErrorItem>) -> Option<ErrorItem> {

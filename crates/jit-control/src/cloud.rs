@@ -7,7 +7,7 @@ use jit_aws::ec2::{
     DescribeInstances, Ec2Error, Filter, InstanceId, InstanceProfile, InstanceState, Market, PageSize,
     PublicIp, RootVolume, RunInstances, Tag, TerminateInstances,
 };
-use jit_aws::{Credentials, Endpoint, Service};
+use jit_aws::{Endpoint, Service};
 use jit_domain::class::{Batch, Try, client_token};
 use jit_domain::decide::scaleup::Reply;
 use jit_domain::ids::{BatchId, ClassKey, Cloud, InstanceKey, Region};
@@ -16,18 +16,19 @@ use jit_domain::reason::Reason;
 use jit_domain::time::Timestamp;
 use serde_json::json;
 
-use crate::effects::{Effects, Request, SendError};
+use crate::aws::Aws;
+use crate::effects::{Effects, Request, Response, SendError};
 use crate::limits;
-use crate::settings::{Address, AwsAccess, ClaimKeys};
+use crate::settings::{AwsAccess, ClaimKeys};
 use crate::shell::Shell;
-use crate::time::{domain_time, jiff_time};
+use crate::time::domain_time;
 use crate::token::{self, Token};
 use crate::user_data::UserData;
 
 /// The clouds as one invocation reaches them.
 pub struct Clouds<'s, 'e, E: Effects> {
     shell: &'s Shell<'e, E>,
-    aws: &'s AwsAccess,
+    aws: Aws<'e, E>,
 }
 
 /// All that a launch request is made of.
@@ -75,13 +76,13 @@ pub struct Seen {
 
 impl<'s, 'e, E: Effects> Clouds<'s, 'e, E> {
     /// The clouds with a function's own credentials.
-    pub fn new(shell: &'s Shell<'e, E>, aws: &'s AwsAccess) -> Self {
-        Self { shell, aws }
+    pub fn new(shell: &'s Shell<'e, E>, aws: &AwsAccess) -> Self {
+        Self { shell, aws: Aws::new(shell.effects, aws.clone()) }
     }
 
     /// Sends a try's request, the same for ever, and reads what came of it.
     pub async fn launch(&self, launch: Launch<'_>) -> Reply {
-        let (request, place) = match self.launch_request(&launch) {
+        let (endpoint, request, place) = match self.launch_request(&launch) {
             Ok(built) => built,
             Err(why) => {
                 self.shell.error(
@@ -91,7 +92,7 @@ impl<'s, 'e, E: Effects> Clouds<'s, 'e, E> {
                 return Reply::Refused(Reason::Refused { code: "InvalidLaunch".into() });
             }
         };
-        let reply = match self.shell.effects.send(request, limits::LAUNCH_TIMEOUT).await {
+        let reply = match self.aws.send(&endpoint, request, limits::LAUNCH_TIMEOUT).await {
             Ok(response) => RunInstances::parse(&response),
             Err(SendError::NotSent(why)) => {
                 self.shell.error("a launch was not sent", json!({ "offering": place.key(), "cause": why }));
@@ -114,7 +115,8 @@ impl<'s, 'e, E: Effects> Clouds<'s, 'e, E> {
         }
     }
 
-    fn launch_request(&self, launch: &Launch<'_>) -> Result<(Request, Offering), String> {
+    /// The request, unsigned: all of it follows from what was written.
+    fn launch_request(&self, launch: &Launch<'_>) -> Result<(Endpoint, Request, Offering), String> {
         let Launch { class, batch, attempt, user_data, claim_keys } = *launch;
         let place = batch.place(attempt).ok_or("the try names no offering of its batch")?.clone();
         let claim_key = claim_keys.get(&batch.template.claim_key).ok_or(
@@ -122,7 +124,7 @@ impl<'s, 'e, E: Effects> Clouds<'s, 'e, E> {
         )?;
         let boot = Token::Boot { class: class.clone(), batch: batch.id.clone(), try_n: attempt.n };
         let token = token::sign(&boot, attempt.token_expires_at, claim_key);
-        let sts = self.endpoint(Service::Sts, &place.region).map_err(|e| e.to_string())?;
+        let sts = self.aws.endpoint(Service::Sts, &place.region)?;
         let machine = &batch.template.machine;
         let mut tags: Vec<Tag> =
             batch.template.tags.iter().map(|(key, value)| Tag::new(key, value)).collect();
@@ -153,10 +155,9 @@ impl<'s, 'e, E: Effects> Clouds<'s, 'e, E> {
             }),
             tags,
         };
-        let endpoint = self.endpoint(Service::Ec2, &place.region).map_err(|e| e.to_string())?;
-        let mut request = launch.request(&endpoint).map_err(|e| e.to_string())?;
-        self.sign(&endpoint, &mut request).map_err(|e| e.to_string())?;
-        Ok((request, place))
+        let endpoint = self.aws.endpoint(Service::Ec2, &place.region)?;
+        let request = launch.request(&endpoint).map_err(|e| e.to_string())?;
+        Ok((endpoint, request, place))
     }
 
     /// All instances of this deployment that the region lists, in whatever state; every page, or an error.
@@ -171,15 +172,13 @@ impl<'s, 'e, E: Effects> Clouds<'s, 'e, E> {
         match cloud {
             Cloud::Aws => {}
         }
-        let endpoint = self.endpoint(Service::Ec2, region)?;
+        let endpoint = self.ec2(region)?;
         let filter = Filter::tag("jit-runners:deployment", [self.shell.policy.deployment.as_str()]);
         let mut wanted = Some(DescribeInstances::page(vec![filter], PageSize::MAX));
         let mut seen = BTreeMap::new();
         for _ in 0..limits::CLOUD_PAGES_MAX {
             let Some(describe) = wanted else { return Ok(seen) };
-            let mut request = describe.request(&endpoint);
-            self.sign(&endpoint, &mut request)?;
-            let page = DescribeInstances::parse(&self.send(request).await?)?;
+            let page = DescribeInstances::parse(&self.send(&endpoint, describe.request(&endpoint)).await?)?;
             for instance in &page.instances {
                 let key = aws_key(region, instance.id.as_str());
                 seen.insert(key.clone(), seen_of(key, instance));
@@ -218,14 +217,12 @@ impl<'s, 'e, E: Effects> Clouds<'s, 'e, E> {
         region: &Region,
         batch: TerminateInstances,
     ) -> Result<Vec<InstanceKey>, CloudError> {
-        let endpoint = self.endpoint(Service::Ec2, region)?;
+        let endpoint = self.ec2(region)?;
         let mut ended = Vec::new();
         let mut left = vec![batch];
         // Each round takes at least one id out, or comes to an end.
         while let Some(batch) = left.pop() {
-            let mut request = batch.request(&endpoint);
-            self.sign(&endpoint, &mut request)?;
-            match TerminateInstances::parse(&self.send(request).await?) {
+            match TerminateInstances::parse(&self.send(&endpoint, batch.request(&endpoint)).await?) {
                 Ok(done) => ended.extend(done.into_iter().map(|t| aws_key(region, t.id.as_str()))),
                 Err(Ec2Error::NotFound { ids, detail }) => {
                     let (gone, rest): (Vec<_>, Vec<_>) =
@@ -242,40 +239,16 @@ impl<'s, 'e, E: Effects> Clouds<'s, 'e, E> {
         Ok(ended)
     }
 
-    async fn send(&self, request: Request) -> Result<crate::effects::Response, CloudError> {
-        match self.shell.effects.send(request, limits::CALL_TIMEOUT).await {
+    async fn send(&self, endpoint: &Endpoint, request: Request) -> Result<Response, CloudError> {
+        match self.aws.send(endpoint, request, limits::CALL_TIMEOUT).await {
             Ok(response) => Ok(response),
             Err(SendError::NotSent(why)) => Err(CloudError::NotAsked(why)),
             Err(SendError::Unknown(why)) => Err(Ec2Error::no_reply(&why).into()),
         }
     }
 
-    fn sign(&self, endpoint: &Endpoint, request: &mut Request) -> Result<(), CloudError> {
-        let credentials: &Credentials = &self.aws.credentials;
-        endpoint
-            .sign(request, credentials, jiff_time(self.shell.now()))
-            .map_err(|e| CloudError::NotAsked(e.to_string()))
-    }
-
-    fn endpoint(&self, service: Service, region: &Region) -> Result<Endpoint, CloudError> {
-        endpoint(self.aws.endpoint_url.as_ref(), service, region)
-    }
-}
-
-/// A service's address in a region, or that of the emulator which stands for it.
-///
-/// # Errors
-/// [`CloudError::NotAsked`] when the region or the address cannot be one.
-pub fn endpoint(
-    override_url: Option<&Address>,
-    service: Service,
-    region: &Region,
-) -> Result<Endpoint, CloudError> {
-    let not_asked = |e: jit_aws::EndpointError| CloudError::NotAsked(e.to_string());
-    let region = jit_aws::Region::parse(region.as_str()).map_err(not_asked)?;
-    match override_url {
-        None => Ok(Endpoint::regional(service, region)),
-        Some(url) => Endpoint::overridden(service, region, url.as_str()).map_err(not_asked),
+    fn ec2(&self, region: &Region) -> Result<Endpoint, CloudError> {
+        self.aws.endpoint(Service::Ec2, region).map_err(CloudError::NotAsked)
     }
 }
 

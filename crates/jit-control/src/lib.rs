@@ -16,6 +16,7 @@ pub mod world;
 pub mod observe;
 pub mod token;
 pub mod user_data;
+pub mod aws;
 pub mod cloud;
 pub mod github;
 

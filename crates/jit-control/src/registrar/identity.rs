@@ -9,7 +9,7 @@ use jit_domain::ids::Region;
 use serde_json::json;
 
 use super::{Ask, Known};
-use crate::cloud;
+use crate::aws;
 use crate::effects::{Effects, Response};
 use crate::limits;
 use crate::reply::{self, text};
@@ -38,8 +38,8 @@ pub(super) async fn prove<E: Effects>(
     if region != known.key.region {
         return Err(refuse("it was signed for another region than the launch's"));
     }
-    let endpoint = cloud::endpoint(settings.aws_endpoint_url.as_ref(), Service::Sts, &region)
-        .map_err(|e| refuse(&e.to_string()))?;
+    let endpoint = aws::endpoint(settings.aws_endpoint_url.as_ref(), Service::Sts, &region)
+        .map_err(|why| refuse(&why))?;
     let request = sts::forward(&signed, &endpoint).map_err(|e| refuse(&e.to_string()))?;
     let response = shell.effects.send(request, limits::CALL_TIMEOUT).await.map_err(|error| {
         shell.failed("sts did not answer", &error);
