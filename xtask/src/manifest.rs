@@ -90,7 +90,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 /// When either is not TOML, a region or an address is not usable, or a component is unknown.
 pub(crate) fn with_hosts(manifest: &str, configuration: &str, addresses: Addresses<'_>) -> Result<String> {
     let regions = hosts::regions(configuration).context("cannot read the regions")?;
-    write::with_hosts(manifest, &regions, addresses)
+    let storage = hosts::storage(configuration).context("cannot read where records are kept")?;
+    write::with_hosts(manifest, &regions, storage.as_deref(), addresses)
 }
 
 fn read(path: &Path) -> Result<String> {

@@ -103,6 +103,7 @@ pub(crate) fn policy() -> Policy {
         pools: vec![pool("default")],
         paused: Paused::No,
         agent: Agent { version: "2.336.0".into(), download: None },
+        storage: Storage::KeyValue,
     }
 }
 

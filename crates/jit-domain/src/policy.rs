@@ -24,6 +24,8 @@ pub struct Policy {
     pub paused: Paused,
     /// What every instance is started with.
     pub agent: Agent,
+    /// Where records and messages are kept.
+    pub storage: Storage,
 }
 
 impl Policy {
@@ -36,6 +38,27 @@ impl Policy {
     pub fn regions(&self) -> BTreeSet<(Cloud, Region)> {
         self.pools.iter().flat_map(|p| p.offerings.iter().map(|o| (o.cloud, o.region.clone()))).collect()
     }
+}
+
+/// Where records and messages are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Storage {
+    /// In the host's own key-value store: one host, no cloud.
+    #[default]
+    KeyValue,
+    /// In a table and queues of AWS.
+    Aws(AwsStorage),
+}
+
+/// A DynamoDB table and SQS queues, all in one region of one account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwsStorage {
+    /// Their region.
+    pub region: Region,
+    /// The account that owns the queues; twelve digits.
+    pub account: String,
+    /// The table's name, and the beginning of the queues' names.
+    pub name: String,
 }
 
 /// Whether launching is paused.

@@ -15,6 +15,8 @@ enum Reach {
     GitHub,
     /// A service of AWS in every configured region.
     Aws(&'static str),
+    /// A service of AWS in the region where records and messages are kept, if they are kept in AWS.
+    Storage(&'static str),
 }
 
 /// The parent domains of AWS's services by the beginning of a region's name; `tests` hold them to what jit-aws calls.
@@ -37,6 +39,8 @@ pub(super) struct Origins<'a> {
     pub(super) aws: Option<String>,
     /// The configured regions.
     pub(super) regions: &'a BTreeSet<String>,
+    /// The region of table and queues; none when they are not in AWS.
+    pub(super) storage: Option<&'a str>,
 }
 
 /// The hosts of a component, in a fixed order without repetition.
@@ -49,7 +53,11 @@ pub(super) fn of(component: &str, origins: &Origins<'_>) -> Result<Vec<String>> 
         match (reach, &origins.aws) {
             (Reach::Function(name), _) => hosts.push(format!("http://{name}.spin.internal")),
             (Reach::GitHub, _) => hosts.push(origins.github.clone()),
-            (Reach::Aws(_), Some(endpoint)) => hosts.push(endpoint.clone()),
+            (Reach::Storage(_), _) if origins.storage.is_none() => {}
+            (Reach::Aws(_) | Reach::Storage(_), Some(endpoint)) => hosts.push(endpoint.clone()),
+            (Reach::Storage(service), None) => {
+                hosts.extend(origins.storage.iter().map(|region| aws(service, region)));
+            }
             (Reach::Aws(service), None) => {
                 hosts.extend(origins.regions.iter().map(|region| aws(service, region)))
             }
@@ -74,17 +82,36 @@ pub(super) fn regions(configuration: &str) -> Result<BTreeSet<String>> {
             continue;
         }
         let region = text(offering, "region").context("an offering without region")?;
-        if region.is_empty()
-            || !region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        {
-            bail!("`{region}` is not the name of an AWS region");
-        }
+        check_region(&region)?;
         regions.insert(region);
     }
     if regions.is_empty() {
         bail!("no offering names an AWS region");
     }
     Ok(regions)
+}
+
+/// The region where a configuration keeps records and messages; none when that is not in AWS.
+///
+/// # Errors
+/// When it is not TOML, or keeps them in AWS without a region that could be part of a host name.
+pub(super) fn storage(configuration: &str) -> Result<Option<String>> {
+    let document: DocumentMut = configuration.parse()?;
+    let text = |key: &str| document.get("storage")?.get(key)?.as_str();
+    if text("backend") != Some("aws") {
+        return Ok(None);
+    }
+    let region = text("region").context("`[storage]` in AWS without region")?;
+    check_region(region)?;
+    Ok(Some(region.to_owned()))
+}
+
+fn check_region(region: &str) -> Result<()> {
+    let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if region.is_empty() || !region.bytes().all(is_plain) {
+        bail!("`{region}` is not the name of an AWS region");
+    }
+    Ok(())
 }
 
 /// The origin of an address: scheme, host and port, as Spin compares them.
@@ -112,10 +139,13 @@ pub(super) fn origin(address: &str) -> Result<String> {
 
 fn reach(component: &str) -> Option<&'static [Reach]> {
     Some(match component {
-        "webhook" => &[Reach::Function("scaleup"), Reach::Function("lifecycle")],
-        "scaleup" => &[Reach::Aws("ec2")],
-        "lifecycle" | "scaledown" | "rebalancer" => &[Reach::GitHub, Reach::Aws("ec2")],
-        "registrar" => &[Reach::GitHub, Reach::Aws("sts")],
+        "webhook" => &[Reach::Function("scaleup"), Reach::Function("lifecycle"), Reach::Storage("sqs")],
+        "scaleup" => &[Reach::Aws("ec2"), Reach::Storage("dynamodb"), Reach::Storage("sqs")],
+        "lifecycle" | "rebalancer" => {
+            &[Reach::GitHub, Reach::Aws("ec2"), Reach::Storage("dynamodb"), Reach::Storage("sqs")]
+        }
+        "scaledown" => &[Reach::GitHub, Reach::Aws("ec2"), Reach::Storage("dynamodb")],
+        "registrar" => &[Reach::GitHub, Reach::Aws("sts"), Reach::Storage("dynamodb")],
         _ => return None,
     })
 }
@@ -136,7 +166,7 @@ mod tests {
         let partitions = AWS_DOMAINS.iter().map(|(beginning, _)| format!("{beginning}east-1"));
         let regions = ["us-east-1", "ap-southeast-4", "us-gov-west-1"].map(str::to_owned);
         for region in partitions.chain(regions) {
-            for service in [Service::Ec2, Service::Sts] {
+            for service in [Service::Ec2, Service::Sts, Service::Sqs, Service::DynamoDb] {
                 let endpoint = Endpoint::regional(service, Region::parse(&region).unwrap());
                 let address = endpoint.uri().to_string();
                 assert_eq!(aws(service.as_str(), &region), origin(&address).unwrap(), "{region}");
@@ -203,13 +233,36 @@ mod tests {
     #[test]
     fn a_component_reaches_what_its_job_needs_and_no_more() {
         let regions = BTreeSet::from(["us-east-1".to_owned()]);
-        let origins = Origins { github: "https://api.github.com".to_owned(), aws: None, regions: &regions };
+        let origins = Origins {
+            github: "https://api.github.com".to_owned(),
+            aws: None,
+            regions: &regions,
+            storage: None,
+        };
         assert_eq!(of("scaleup", &origins).unwrap(), ["https://ec2.us-east-1.amazonaws.com"]);
         let registrar = ["https://api.github.com", "https://sts.us-east-1.amazonaws.com"];
         assert_eq!(of("registrar", &origins).unwrap(), registrar);
         assert!(of("newcomer", &origins).is_err());
         let one = "http://127.0.0.1:1".to_owned();
-        let origins = Origins { github: one.clone(), aws: Some(one.clone()), regions: &regions };
+        let origins =
+            Origins { github: one.clone(), aws: Some(one.clone()), regions: &regions, storage: None };
         assert_eq!(of("lifecycle", &origins).unwrap(), [one]);
+    }
+
+    #[test]
+    fn table_and_queues_are_reached_where_they_are_and_by_nobody_who_keeps_none() {
+        let regions = BTreeSet::from(["us-east-1".to_owned()]);
+        let github = "https://api.github.com".to_owned();
+        let origins = Origins { github, aws: None, regions: &regions, storage: Some("eu-west-1") };
+        let webhook = of("webhook", &origins).unwrap();
+        assert_eq!(webhook.last().map(String::as_str), Some("https://sqs.eu-west-1.amazonaws.com"));
+        assert!(!webhook.iter().any(|host| host.contains("dynamodb")), "{webhook:?}");
+        let scaleup = of("scaleup", &origins).unwrap();
+        assert!(scaleup.contains(&"https://dynamodb.eu-west-1.amazonaws.com".to_owned()), "{scaleup:?}");
+        let aws = "[storage]\nbackend = \"aws\"\n";
+        assert_eq!(storage(&format!("{aws}region = \"eu-west-1\"")).unwrap().as_deref(), Some("eu-west-1"));
+        assert_eq!(storage("[storage]\nregion = \"eu-west-1\"").unwrap(), None);
+        assert!(storage(aws).is_err());
+        assert!(storage(&format!("{aws}region = \"*\"")).is_err());
     }
 }

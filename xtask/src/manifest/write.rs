@@ -15,6 +15,7 @@ const AWS_ENDPOINT: &str = "aws_endpoint_url";
 pub(super) fn with_hosts(
     manifest: &str,
     regions: &BTreeSet<String>,
+    storage: Option<&str>,
     addresses: Addresses<'_>,
 ) -> Result<String> {
     let mut document: DocumentMut = manifest.parse()?;
@@ -22,7 +23,7 @@ pub(super) fn with_hosts(
     let github = default(variables, GITHUB_API, addresses.github_api)?;
     let aws = default(variables, AWS_ENDPOINT, addresses.aws_endpoint)?;
     let aws = if aws.is_empty() { None } else { Some(hosts::origin(&aws)?) };
-    let origins = Origins { github: hosts::origin(&github)?, aws, regions };
+    let origins = Origins { github: hosts::origin(&github)?, aws, regions, storage };
 
     for (name, component) in table(&mut document, "component")?.iter_mut() {
         let allowed = component
@@ -88,12 +89,12 @@ source = "x.wasm"
 
     #[test]
     fn hosts_change_and_everything_else_stays() {
-        let written = with_hosts(MANIFEST, &regions(), Addresses::default()).unwrap();
+        let written = with_hosts(MANIFEST, &regions(), None, Addresses::default()).unwrap();
         let chained = r#"["http://scaleup.spin.internal", "http://lifecycle.spin.internal"]"#;
         let called = r#"["https://api.github.com", "https://ec2.eu-central-1.amazonaws.com", "https://ec2.us-east-1.amazonaws.com"]"#;
         let expected = MANIFEST.replace("[]", chained).replace(r#"[ "https://old.example", ]"#, called);
         assert_eq!(written, expected);
-        assert_eq!(with_hosts(&written, &regions(), Addresses::default()).unwrap(), written);
+        assert_eq!(with_hosts(&written, &regions(), None, Addresses::default()).unwrap(), written);
     }
 
     #[test]
@@ -102,21 +103,21 @@ source = "x.wasm"
             github_api: Some("https://ghe.example/api/v3"),
             aws_endpoint: Some("http://127.0.0.1:4000"),
         };
-        let written = with_hosts(MANIFEST, &regions(), addresses).unwrap();
+        let written = with_hosts(MANIFEST, &regions(), None, addresses).unwrap();
         assert!(written.contains(r#"github_api_url = { default = "https://ghe.example/api/v3" } # GitHub"#));
         assert!(written.contains(r#"aws_endpoint_url = { default = "http://127.0.0.1:4000" }"#));
         assert!(written.contains(r#"["https://ghe.example", "http://127.0.0.1:4000"]"#), "{written}");
         // The defaults say where the hosts come from, so a later run agrees.
-        assert_eq!(with_hosts(&written, &regions(), Addresses::default()).unwrap(), written);
+        assert_eq!(with_hosts(&written, &regions(), None, Addresses::default()).unwrap(), written);
     }
 
     #[test]
     fn a_manifest_that_cannot_be_understood_is_not_written() {
-        assert!(with_hosts("", &regions(), Addresses::default()).is_err());
-        assert!(with_hosts("[component", &regions(), Addresses::default()).is_err());
+        assert!(with_hosts("", &regions(), None, Addresses::default()).is_err());
+        assert!(with_hosts("[component", &regions(), None, Addresses::default()).is_err());
         let newcomer = format!("{MANIFEST}\n[component.newcomer]\nallowed_outbound_hosts = []\n");
-        assert!(with_hosts(&newcomer, &regions(), Addresses::default()).is_err());
+        assert!(with_hosts(&newcomer, &regions(), None, Addresses::default()).is_err());
         let without = MANIFEST.replace("allowed_outbound_hosts = []", "");
-        assert!(with_hosts(&without, &regions(), Addresses::default()).is_err());
+        assert!(with_hosts(&without, &regions(), None, Addresses::default()).is_err());
     }
 }

@@ -2,23 +2,25 @@
 
 use jit_domain::labels::LabelSet;
 use jit_domain::policy::{
-    Agent, AgentDownload, Ages, Caps, Image, ImageRule, Machine, OfferingRule, Policy, Pool, Served,
+    Agent, AgentDownload, Ages, AwsStorage, Caps, Image, ImageRule, Machine, OfferingRule, Policy, Pool,
+    Served, Storage,
 };
 
 use super::draft::{
-    AgentDraft, Draft, ImageDraft, MachineDraft, Maybe, OfferingDraft, PoolDraft, Value, Values,
+    AgentDraft, Draft, ImageDraft, MachineDraft, Maybe, OfferingDraft, PoolDraft, StorageDraft, Value, Values,
 };
-use super::fault::Read;
+use super::fault::{Read, Recorded};
+use super::shapes::Backend;
 
 /// The policy.
 ///
 /// # Errors
 /// A part could not be read; why is among the faults.
 pub(super) fn policy(draft: Draft) -> Read<Policy> {
-    // There is one back end as yet, so that the policy has nothing to say about it.
-    one(draft.backend)?;
+    let deployment = one(draft.deployment.name)?;
     Ok(Policy {
-        deployment: one(draft.deployment.name)?,
+        storage: storage(draft.storage, &deployment)?,
+        deployment,
         runner_prefix: one(draft.deployment.runner_prefix)?,
         served: Served {
             installations: all(draft.deployment.served_installations)?,
@@ -34,6 +36,17 @@ fn agent(draft: AgentDraft) -> Read<Agent> {
     let download =
         maybe(draft.url)?.zip(maybe(draft.sha256)?).map(|(url, sha256)| AgentDownload { url, sha256 });
     Ok(Agent { version: one(draft.version)?, download })
+}
+
+fn storage(draft: StorageDraft, deployment: &str) -> Read<Storage> {
+    let place = maybe(draft.region)?.zip(maybe(draft.account)?);
+    let name = maybe(draft.name)?.unwrap_or_else(|| deployment.to_owned());
+    match (one(draft.backend)?, place) {
+        (Backend::KeyValue, _) => Ok(Storage::KeyValue),
+        (Backend::Aws, Some((region, account))) => Ok(Storage::Aws(AwsStorage { region, account, name })),
+        // What is missing is among the faults.
+        (Backend::Aws, None) => Err(Recorded),
+    }
 }
 
 fn pool(draft: PoolDraft) -> Read<Pool> {

@@ -6,11 +6,13 @@ mod reach;
 use jit_domain::ids::{Cloud, RunnerGroupId};
 use jit_domain::policy::{ImageKind, PoolScope};
 
-use super::draft::{AgentDraft, Draft, MachineDraft, PoolDraft};
+use super::draft::{AgentDraft, Draft, MachineDraft, PoolDraft, StorageDraft};
 use super::fault::Faults;
+use super::shapes::Backend;
 
 /// Records every rule that the draft breaks.
 pub(super) fn check(draft: &Draft, faults: &Faults) {
+    storage(&draft.storage, faults);
     let Ok(pools) = &draft.pools else { return };
     agent(&draft.agent, pools, faults);
     names(pools, faults);
@@ -22,6 +24,36 @@ pub(super) fn check(draft: &Draft, faults: &Faults) {
         launch::check(pool, faults);
     }
     reach::check(pools, faults);
+}
+
+/// Table and queues have a place in AWS, and no place is given for nothing.
+fn storage(storage: &StorageDraft, faults: &Faults) {
+    let Ok(backend) = &storage.backend else { return };
+    let StorageDraft { place, backend: _, region, account, name } = storage;
+    match backend.value {
+        Backend::Aws => {
+            let lacks = |key: &str, remedy: &str| {
+                faults.value(&place.key(key), "is missing, and `backend` is `aws`", remedy);
+            };
+            if matches!(region, Ok(None)) {
+                lacks("region", "add the region of the table and the queues");
+            }
+            if matches!(account, Ok(None)) {
+                lacks("account", "add the twelve digits of the account that owns the queues, in quotes");
+            }
+        }
+        Backend::KeyValue => {
+            let places = [
+                region.as_ref().ok().and_then(|r| r.as_ref().map(|r| &r.place)),
+                account.as_ref().ok().and_then(|a| a.as_ref().map(|a| &a.place)),
+                name.as_ref().ok().and_then(|n| n.as_ref().map(|n| &n.place)),
+            ];
+            for place in places.into_iter().flatten() {
+                let what = "has no effect with the back end `key-value`";
+                faults.value(place, what, "remove it, or set `backend = \"aws\"`");
+            }
+        }
+    }
 }
 
 /// The download is whole, and is there when a stock image needs it.

@@ -11,6 +11,7 @@ use jit_domain::policy::{CapacityType, ImageKind, Paused, PoolScope, PublicAddre
 use super::fault::{Located, Place, Read};
 use super::keys::{deployment, pool};
 use super::section::Section;
+use super::shapes::Backend;
 
 /// A key that is required or has a default.
 pub(super) type Value<T> = Read<Located<T>>;
@@ -23,7 +24,7 @@ pub(super) type Values<T> = Value<Vec<Located<T>>>;
 pub(super) struct Draft {
     pub(super) deployment: DeploymentDraft,
     pub(super) agent: AgentDraft,
-    pub(super) backend: Value<()>,
+    pub(super) storage: StorageDraft,
     pub(super) pools: Read<Vec<PoolDraft>>,
 }
 
@@ -42,6 +43,15 @@ pub(super) struct AgentDraft {
     pub(super) version: Value<String>,
     pub(super) url: Maybe<String>,
     pub(super) sha256: Maybe<Digest>,
+}
+
+/// `[storage]`.
+pub(super) struct StorageDraft {
+    pub(super) place: Place,
+    pub(super) backend: Value<Backend>,
+    pub(super) region: Maybe<Region>,
+    pub(super) account: Maybe<String>,
+    pub(super) name: Maybe<String>,
 }
 
 /// `[[pool]]`.
@@ -125,7 +135,13 @@ impl Draft {
                 sha256: agent.optional(&deployment::agent::SHA256),
                 place: agent.place,
             },
-            backend: storage.get(&deployment::storage::BACKEND),
+            storage: StorageDraft {
+                backend: storage.get(&deployment::storage::BACKEND),
+                region: storage.optional(&deployment::storage::REGION),
+                account: storage.optional(&deployment::storage::ACCOUNT),
+                name: storage.optional(&deployment::storage::NAME),
+                place: storage.place,
+            },
             pools: root.sections(&pool::TABLE).map(|pools| pools.into_iter().map(PoolDraft::read).collect()),
         }
     }

@@ -150,9 +150,8 @@ pub(super) const INSTANCE_PROFILE: Text<String> = Text {
     parse: |t| {
         let machine = Machine { instance_profile: Some(t.to_owned()), ..Machine::default() };
         let (account, name) = machine.runner_role()?;
-        let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
         let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b);
-        (is_account && name.len() <= 128 && name.bytes().all(is_allowed) && t.len() <= 1600)
+        (is_account(account) && name.len() <= 128 && name.bytes().all(is_allowed) && t.len() <= 1600)
             .then(|| t.to_owned())
     },
 };
@@ -198,8 +197,22 @@ pub(super) const PUBLIC_ADDRESS: Word<PublicAddress> = Word {
 };
 
 /// Where records and messages are kept.
-pub(super) const BACKEND: Word<()> =
-    Word { words: &[("key-value", ())], planned: &["dynamodb", "firestore", "sqs", "pubsub"] };
+pub(super) const BACKEND: Word<Backend> =
+    Word { words: &[("key-value", Backend::KeyValue), ("aws", Backend::Aws)], planned: &["gcp"] };
+
+/// The words for where records and messages are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Backend {
+    KeyValue,
+    Aws,
+}
+
+/// An AWS account: <https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-identifiers.html>.
+pub(super) const ACCOUNT: Text<String> = Text {
+    rule: "the twelve digits of an AWS account",
+    example: "123456789012",
+    parse: |t| is_account(t).then(|| t.to_owned()),
+};
 
 /// Whether launching is paused.
 pub(super) const PAUSED: Flag<Paused> = Flag { yes: Paused::Yes, no: Paused::No };
@@ -228,6 +241,10 @@ fn name(text: &str, most: usize) -> Option<String> {
 fn has_id(text: &str, prefix: &str) -> bool {
     let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
     text.strip_prefix(prefix).is_some_and(|id| [8, 17].contains(&id.len()) && id.bytes().all(is_hex))
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn plain_ascii(text: &str) -> bool {

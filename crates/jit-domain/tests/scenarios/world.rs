@@ -223,6 +223,7 @@ fn policy(form: &form::Policy, pools: Vec<Pool>) -> Policy {
         pools,
         paused: paused(form.paused),
         agent: Agent { version: "2.336.0".into(), download: None },
+        storage: Storage::KeyValue,
     }
 }
 

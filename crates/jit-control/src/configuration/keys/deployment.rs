@@ -1,6 +1,6 @@
 //! The tables about the deployment as a whole: `[deployment]`, `[agent]` and `[storage]`.
 
-use jit_domain::ids::{InstallationId, Login};
+use jit_domain::ids::{InstallationId, Login, Region};
 use jit_domain::policy::Paused;
 
 use crate::configuration::form::{Flag, Integer, List, Text};
@@ -95,20 +95,40 @@ pub(crate) mod agent {
 pub(crate) mod storage {
     use super::*;
     use crate::configuration::form::Word;
+    use crate::configuration::key::optional;
+    use crate::configuration::shapes::Backend;
 
     pub(crate) static TABLE: Table = Table {
         name: "storage",
         header: "[storage]",
         times: Times::Once,
         meaning: "Says where records and messages are kept.",
-        keys: &[&BACKEND],
+        keys: &[&BACKEND, &REGION, &ACCOUNT, &NAME],
         tables: &[],
     };
 
-    pub(crate) static BACKEND: Key<Word<()>> = default(
+    pub(crate) static BACKEND: Key<Word<Backend>> = default(
         "backend",
         shapes::BACKEND,
         "\"key-value\"",
-        "Is the store; `key-value` is Spin's own, for one host.",
+        "Is the store; `key-value` is Spin's own, for one host, and `aws` a DynamoDB table with SQS queues, for any number of hosts.",
+    );
+
+    pub(crate) static REGION: Key<Text<Region>> =
+        optional("region", shapes::REGION, "required with `aws`", "Is the region of table and queues.");
+
+    pub(crate) static ACCOUNT: Key<Text<String>> = optional(
+        "account",
+        shapes::ACCOUNT,
+        "required with `aws`",
+        "Is the AWS account that owns the queues, as text.",
+    );
+
+    pub(crate) static NAME: Key<Text<String>> = optional(
+        "name",
+        shapes::NAME,
+        "the deployment's name",
+        "Is the table's name and the beginning of the queues' names: \
+         `<name>-jobs`, `<name>-lifecycle`, and for messages that can never be used `<name>-jobs-dead` and `<name>-lifecycle-dead`.",
     );
 }

@@ -2,6 +2,7 @@
 
 use super::{SMALL, faults, with};
 use crate::configuration::{TEXT_BYTES_MAX, parse};
+use jit_domain::policy::Storage;
 
 /// The text has one fault: at the line that says `# here`, of that path, and with these words in it.
 #[track_caller]
@@ -188,9 +189,29 @@ fn a_runner_prefix_leaves_room_for_the_instance_in_a_name_of_64_characters() {
 }
 
 #[test]
+fn storage_in_aws_needs_its_place_and_storage_here_needs_none() {
+    let storage = |text: &str| with("[agent]", &format!("[storage] # here\n{text}\n[agent]"));
+    let whole = "backend = \"aws\"\nregion = \"us-east-1\"\naccount = \"123456789012\"";
+    let found = parse(&storage(whole)).expect("nothing is missing").storage;
+    let Storage::Aws(found) = found else { panic!("{found:?}") };
+    assert_eq!(found.name, "test", "the deployment's name");
+    let lacks_region = storage("backend = \"aws\"\naccount = \"123456789012\"");
+    assert_eq!(faults(&lacks_region).iter().map(|f| f.path.as_str()).collect::<Vec<_>>(), ["storage.region"]);
+    let lacks_both = faults(&storage("backend = \"aws\""));
+    assert_eq!(
+        lacks_both.iter().map(|f| f.path.as_str()).collect::<Vec<_>>(),
+        ["storage.region", "storage.account"]
+    );
+    let number = storage("backend = \"aws\"\nregion = \"us-east-1\"\naccount = \"12345\"");
+    assert!(faults(&number).iter().any(|f| f.path == "storage.account" && f.to_string().contains("twelve")));
+    let useless = with("[agent]", "[storage]\nname = \"x\" # here\n[agent]");
+    one_fault(&useless, "storage.name", "no effect");
+}
+
+#[test]
 fn what_a_later_version_will_know_is_refused_in_other_words_than_a_slip() {
     let storage = |b: &str| with("[agent]", &format!("[storage]\nbackend = \"{b}\" # here\n[agent]"));
-    one_fault(&storage("dynamodb"), "storage.backend", "not supported yet");
+    one_fault(&storage("gcp"), "storage.backend", "not supported yet");
     one_fault(&storage("key-valeu"), "storage.backend", "did you mean `key-value`?");
     one_fault(&storage("excel"), "storage.backend", "use `key-value`");
     let cloud = with("[[pool.offering]]", "[[pool.offering]]\ncloud = \"gcp\" # here");

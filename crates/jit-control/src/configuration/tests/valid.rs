@@ -10,8 +10,8 @@ use jit_domain::ids::{
 };
 use jit_domain::labels::LabelSet;
 use jit_domain::policy::{
-    Agent, AgentDownload, Ages, CapacityType, Caps, Image, ImageKind, ImageRule, Machine, MachineSelection,
-    OfferingRule, Paused, Policy, Pool, PoolScope, PublicAddress, Served,
+    Agent, AgentDownload, Ages, AwsStorage, CapacityType, Caps, Image, ImageKind, ImageRule, Machine,
+    MachineSelection, OfferingRule, Paused, Policy, Pool, PoolScope, PublicAddress, Served, Storage,
 };
 use proptest::prelude::*;
 use toml::de::DeValue;
@@ -38,7 +38,10 @@ version = "2.336.0"
 url = "https://example.com/agent.tar.gz"
 sha256 = "9F86D081884C7D659A2FEAA0C55AD015A3BF4F1B2B0B822CD15D6C15B0F00A08"
 [storage]
-backend = "key-value"
+backend = "aws"
+region = "eu-central-1"
+account = "210987654321"
+name = "jit"
 [[pool]]
 name = "large"
 labels = ["Self-Hosted", " linux "]
@@ -87,6 +90,11 @@ fn every_key_reaches_the_policy() {
         image,
     };
     let expected = Policy {
+        storage: Storage::Aws(AwsStorage {
+            region: Region::new("eu-central-1"),
+            account: "210987654321".into(),
+            name: "jit".into(),
+        }),
         deployment: "prod".into(),
         runner_prefix: "ci".into(),
         served: Served {
