@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
+use futures::future;
 use http::StatusCode;
 use serde_json::json;
 
 use crate::configuration::Fault;
 use crate::effects::{Effects, Request, Response};
+use crate::ledger::key_value::KeyValueLedger;
 use crate::queue::QueueName;
 use crate::reply::{self, check_cron, text};
 use crate::settings::{
@@ -22,6 +24,8 @@ use crate::{lifecycle, rebalancer, registrar, scaledown, scaleup, webhook};
 pub const NUDGE_PATH: &str = "/nudge";
 /// Longest wait for a nudged function: as long as a handler may take.
 const NUDGE_TIMEOUT: Duration = Duration::from_secs(20);
+
+const NOT_NOTED: &str = "the verdict about the configuration was not noted";
 
 /// What set a function going.
 #[derive(Clone, Copy, Debug)]
@@ -83,7 +87,7 @@ pub async fn scaleup<E: Effects>(invocation: Invocation<'_, E>, trigger: Trigger
     let read = |get: &dyn Fn(&str) -> Option<String>| ScaleupSettings::read(get);
     let begun = begin(invocation, Component::Scaleup, trigger, read, |s| &s.cron_tokens).await;
     match begun {
-        Ok((shell, settings)) => answer(&shell, scaleup::run(&shell, &settings).await),
+        Ok((shell, settings)) => answer(invocation, &shell, scaleup::run(&shell, &settings)).await,
         Err(reply) => reply,
     }
 }
@@ -93,7 +97,7 @@ pub async fn lifecycle<E: Effects>(invocation: Invocation<'_, E>, trigger: Trigg
     let read = |get: &dyn Fn(&str) -> Option<String>| KeeperSettings::read(Keeper::Lifecycle, get);
     let begun = begin(invocation, Component::Lifecycle, trigger, read, |s| &s.cron_tokens).await;
     match begun {
-        Ok((shell, settings)) => answer(&shell, lifecycle::run(&shell, &settings).await),
+        Ok((shell, settings)) => answer(invocation, &shell, lifecycle::run(&shell, &settings)).await,
         Err(reply) => reply,
     }
 }
@@ -103,7 +107,7 @@ pub async fn rebalancer<E: Effects>(invocation: Invocation<'_, E>, trigger: Trig
     let read = |get: &dyn Fn(&str) -> Option<String>| KeeperSettings::read(Keeper::Rebalancer, get);
     let begun = begin(invocation, Component::Rebalancer, trigger, read, |s| &s.cron_tokens).await;
     match begun {
-        Ok((shell, settings)) => answer(&shell, rebalancer::run(&shell, &settings).await),
+        Ok((shell, settings)) => answer(invocation, &shell, rebalancer::run(&shell, &settings)).await,
         Err(reply) => reply,
     }
 }
@@ -113,7 +117,7 @@ pub async fn scaledown<E: Effects>(invocation: Invocation<'_, E>, trigger: Trigg
     let read = |get: &dyn Fn(&str) -> Option<String>| KeeperSettings::read(Keeper::Scaledown, get);
     let begun = begin(invocation, Component::Scaledown, trigger, read, |s| &s.cron_tokens).await;
     match begun {
-        Ok((shell, settings)) => answer(&shell, scaledown::run(&shell, &settings).await),
+        Ok((shell, settings)) => answer(invocation, &shell, scaledown::run(&shell, &settings)).await,
         Err(reply) => reply,
     }
 }
@@ -154,60 +158,33 @@ async fn begin<'a, E: Effects, S>(
         Trigger::Http(request) if request.uri().path() == NUDGE_PATH => {}
         Trigger::Http(request) => check_cron(request, tokens(&settings))?,
     }
-    // The deadline counts from here: noting the verdict takes time too.
     let shell = Shell::new(invocation.effects, component, policy);
-    if let Err(error) = start.note(&[]).await {
-        start.failed("the verdict about the configuration was not noted", &error);
-    }
     Ok((shell, settings))
 }
 
 async fn invalid<E: Effects>(start: &Start<'_, E>, faults: &[String]) -> Response {
-    if let Err(error) = start.note(faults).await {
-        start.failed("the verdict about the configuration was not noted", &error);
+    if let Err(error) = start.note(&KeyValueLedger::new(start.effects), faults).await {
+        start.failed(NOT_NOTED, &error);
     }
     start.refuse(faults)
 }
 
-fn answer<E: Effects, T>(shell: &Shell<'_, E>, ran: Result<T, Failure>) -> Response {
+/// Runs a scheduled function, and beside it notes that its configuration is valid.
+async fn answer<E: Effects, T>(
+    invocation: Invocation<'_, E>,
+    shell: &Shell<'_, E>,
+    run: impl Future<Output = Result<T, Failure>>,
+) -> Response {
+    let start = invocation.start(shell.component);
+    let (noted, ran) = future::join(start.note(&shell.ledger, &[]), run).await;
+    if let Err(error) = noted {
+        start.failed(NOT_NOTED, &error);
+    }
     match ran {
         Ok(_) => text(StatusCode::OK, "done"),
         Err(failure) => {
             shell.failed("the run was cut off; the next tick goes on", &failure);
             reply::later(crate::limits::RETRY_AFTER_S, "cut off")
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::effects::memory::{Fault as Struck, MemoryEffects};
-
-    #[test]
-    fn the_deadline_counts_from_before_the_verdict_is_noted() {
-        let configuration = Ok(include_str!("../../../config/jit-runners.toml").to_owned());
-        let variable = |name: &str| {
-            let value = match name {
-                "claim_key" => "k1:0123456789abcdef0123456789abcdef0123456789abcdef",
-                "cron_token" => "a-cron-token-of-some-length-0123456789",
-                "public_url" => "https://runners.example.com/",
-                "scaleup_aws_access_key_id" => "AKIAEXAMPLE",
-                "scaleup_aws_secret_access_key" => "a-secret-access-key-0123456789",
-                _ => return None,
-            };
-            Some(value.to_owned())
-        };
-        let effects = MemoryEffects::new(1);
-        // The first look at the verdict fails, and is repeated after a pause.
-        effects.fault(1, Struck::FailBefore);
-        let begun = effects.run(async {
-            let call = Invocation { effects: &effects, configuration: &configuration, variable: &variable };
-            let read = |get: &dyn Fn(&str) -> Option<String>| ScaleupSettings::read(get);
-            let begun = begin(call, Component::Scaleup, Trigger::Cron, read, |s| &s.cron_tokens).await;
-            begun.map(|(shell, _)| shell.elapsed()).map_err(|reply| reply.status())
-        });
-        let elapsed = begun.expect("nothing crashes").expect("the configuration that is shipped is valid");
-        assert!(elapsed >= Duration::from_millis(10), "only {elapsed:?} have passed");
     }
 }

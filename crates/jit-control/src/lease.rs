@@ -7,6 +7,12 @@ use crate::limits;
 use crate::shell::{Failure, Shell, put};
 use crate::stored::{Lease, Schedule, Stored as _};
 
+/// A lease that nobody held when this invocation looked.
+#[derive(Debug)]
+pub struct Free {
+    version: u64,
+}
+
 /// A lease that this invocation holds.
 #[derive(Debug)]
 pub struct Held {
@@ -15,21 +21,26 @@ pub struct Held {
 }
 
 impl<E: Effects> Shell<'_, E> {
-    /// Takes the function's lease; none while another invocation holds it, or took it just now.
+    /// Looks whether the function's lease is free; none while another invocation holds it.
     ///
     /// # Errors
     /// [`Failure`].
-    pub async fn take_lease(&self) -> Result<Option<Held>, Failure> {
+    pub async fn free_lease(&self) -> Result<Option<Free>, Failure> {
+        let known = self.read::<Lease>(&Lease::key(self.function)).await?;
+        let is_held = known.as_ref().is_some_and(|lease| self.now() < lease.value.until);
+        Ok((!is_held).then(|| Free { version: known.map_or(0, |lease| lease.version) }))
+    }
+
+    /// Takes the lease that was free; none when another invocation was quicker.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn take_lease(&self, free: Free) -> Result<Option<Held>, Failure> {
         let key = Lease::key(self.function);
-        let known = self.read::<Lease>(&key).await?;
-        let now = self.now();
-        if known.as_ref().is_some_and(|lease| now < lease.value.until) {
-            return Ok(None);
-        }
         let mut name = [0; 8];
         self.effects.random(&mut name);
-        let lease = Lease { holder: hex::encode(name), until: now + limits::LEASE };
-        let version = known.map_or(0, |lease| lease.version);
+        let lease = Lease { holder: hex::encode(name), until: self.now() + limits::LEASE };
+        let version = free.version;
         let taken = self.commit(vec![put(&key, version, &lease)]).await?;
         Ok(taken.then_some(Held { holder: lease.holder, version: version + 1 }))
     }
@@ -53,7 +64,8 @@ impl<E: Effects> Shell<'_, E> {
         pass: impl Future<Output = Result<T, Failure>>,
     ) -> Result<Option<T>, Failure> {
         let ran_at = self.now();
-        let Some(lease) = self.take_lease().await? else { return Ok(None) };
+        let Some(free) = self.free_lease().await? else { return Ok(None) };
+        let Some(lease) = self.take_lease(free).await? else { return Ok(None) };
         let passed = pass.await;
         self.release_lease(lease).await?;
         let passed = passed?;

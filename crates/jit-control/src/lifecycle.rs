@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::cloud::Clouds;
 use crate::effects::Effects;
 use crate::limits;
-use crate::observe::{self, Recorded, Told};
+use crate::observe::{self, Batch, Recorded, Told};
 use crate::queue::QueueName;
 use crate::settings::KeeperSettings;
 use crate::shell::{Failure, Shell, put};
@@ -39,11 +39,11 @@ pub async fn run<E: Effects>(shell: &Shell<'_, E>, settings: &KeeperSettings) ->
     let ran_at = shell.now();
     let mut total = Summary::default();
     for round in 0..limits::DRAIN_AGAIN_MAX {
-        let Some(lease) = shell.take_lease().await? else { break };
-        let drained = drain(shell).await;
-        let ended = if round == 0 && drained.is_ok() { end_retired(shell, settings).await } else { Ok(0) };
+        let Some((lease, batch)) = observe::begin(shell, QueueName::Lifecycle).await? else { break };
+        let messages = batch.received;
+        drain(shell, batch).await;
+        let ended = if round == 0 { end_retired(shell, settings).await } else { Ok(0) };
         shell.release_lease(lease).await?;
-        let messages = drained?;
         total.messages += messages;
         total.terminated += ended?;
         // The first look is followed by another even when it found nothing: a nudge may have met the lease meanwhile.
@@ -59,8 +59,7 @@ pub async fn run<E: Effects>(shell: &Shell<'_, E>, settings: &KeeperSettings) ->
     Ok(total)
 }
 
-async fn drain<E: Effects>(shell: &Shell<'_, E>) -> Result<usize, Failure> {
-    let batch = observe::receive(shell, QueueName::Lifecycle).await?;
+async fn drain<E: Effects>(shell: &Shell<'_, E>, batch: Batch) {
     let recorded = observe::record(shell, &batch.jobs).await;
     let mut done = batch.hints;
     for (id, told) in &batch.jobs {
@@ -69,7 +68,6 @@ async fn drain<E: Effects>(shell: &Shell<'_, E>) -> Result<usize, Failure> {
         }
     }
     observe::forget(shell, QueueName::Lifecycle, &done).await;
-    Ok(batch.received)
 }
 
 /// Carries what was told of a job to the instances. Whether all is written.

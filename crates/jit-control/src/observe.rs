@@ -1,17 +1,19 @@
 //! From messages to job records: what scaleup and lifecycle share. An observation is in the ledger before its message is deleted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use futures::future;
 use futures::stream::{self, StreamExt as _};
 use jit_domain::decide::lifecycle::advance;
 use jit_domain::decide::webhook::identify;
-use jit_domain::ids::{JobId, PoolName};
+use jit_domain::ids::{ClassKey, JobId, PoolName};
 use jit_domain::job::Job;
-use jit_domain::observation::Observation;
+use jit_domain::observation::{Action, Observation};
 use jit_domain::policy::Policy;
 use serde_json::json;
 
 use crate::effects::Effects;
+use crate::lease::Held;
 use crate::limits;
 use crate::message::{Message, MessageError};
 use crate::queue::{Message as Received, Queue as _, QueueName};
@@ -57,6 +59,49 @@ pub async fn receive<E: Effects>(shell: &Shell<'_, E>, queue: QueueName) -> Resu
         }
     }
     Ok(batch)
+}
+
+impl Batch {
+    /// The classes of the jobs, by the configuration of now.
+    pub fn classes(&self, policy: &Policy) -> BTreeSet<ClassKey> {
+        let told = self.jobs.values().flat_map(|told| &told.observations);
+        told.filter_map(|observation| class_of(policy, observation)).map(|(_, class)| class).collect()
+    }
+
+    /// Handles of all messages that are still in the queue.
+    pub fn handles(&self) -> impl Iterator<Item = &String> {
+        self.jobs.values().flat_map(|told| &told.handles).chain(&self.hints)
+    }
+}
+
+/// Takes the lease and receives at once. None when another invocation was quicker; then what came is given back.
+///
+/// # Errors
+/// [`Failure`]; a lease that was taken ends by itself.
+pub async fn begin<E: Effects>(
+    shell: &Shell<'_, E>,
+    queue: QueueName,
+) -> Result<Option<(Held, Batch)>, Failure> {
+    let Some(free) = shell.free_lease().await? else { return Ok(None) };
+    let (lease, batch) = future::join(shell.take_lease(free), receive(shell, queue)).await;
+    match (lease, batch) {
+        (Ok(Some(lease)), Ok(batch)) => Ok(Some((lease, batch))),
+        (Ok(Some(lease)), Err(failure)) => {
+            shell.release_lease(lease).await?;
+            Err(failure)
+        }
+        (lease, batch) => {
+            if let Ok(batch) = batch {
+                let handles: Vec<String> = batch.handles().cloned().collect();
+                if !handles.is_empty()
+                    && let Err(error) = shell.queue.give_back(queue, &handles).await
+                {
+                    shell.failed("messages were not given back and come again later", &error);
+                }
+            }
+            lease.map(|_| None)
+        }
+    }
 }
 
 async fn refuse<E: Effects>(
@@ -114,9 +159,11 @@ pub async fn record_one<E: Effects>(
     observations: &[Observation],
 ) -> Result<Recorded, Failure> {
     let key = Job::key(id);
-    for _ in 0..limits::UPDATE_ROUNDS_MAX {
+    for round in 0..limits::UPDATE_ROUNDS_MAX {
         shell.check_time("recording a job")?;
-        let known = shell.read::<Job>(&key).await?;
+        // A job that is just queued has no record as a rule: to write at once tells, and saves the look.
+        let is_new = round == 0 && observations.iter().all(|told| told.action == Action::Queued);
+        let known = if is_new { None } else { shell.read::<Job>(&key).await? };
         let version = known.as_ref().map_or(0, |k| k.version);
         let before = known.map(|k| k.value);
         let mut after = before.clone();
@@ -136,7 +183,7 @@ pub async fn record_one<E: Effects>(
     Err(Failure::Contended(key.to_string()))
 }
 
-fn class_of(policy: &Policy, told: &Observation) -> Option<(PoolName, jit_domain::ids::ClassKey)> {
+fn class_of(policy: &Policy, told: &Observation) -> Option<(PoolName, ClassKey)> {
     let identity =
         identify(policy, told.installation, &told.repository, told.organisation.as_ref(), &told.labels)?;
     let key = identity.key();

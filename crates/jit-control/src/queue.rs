@@ -69,6 +69,13 @@ pub trait Queue {
     /// [`QueueError`].
     async fn receive(&self, queue: QueueName, most: usize) -> Result<Vec<Message>, QueueError>;
 
+    /// Gives back messages that this invocation will not deal with, so that they can be received at once. One that cannot be given
+    /// back comes again by itself.
+    ///
+    /// # Errors
+    /// [`QueueError`] when none could be tried.
+    async fn give_back(&self, queue: QueueName, handles: &[String]) -> Result<(), QueueError>;
+
     /// Deletes messages; returns the handles that could not be deleted. One already gone is fine.
     ///
     /// # Errors

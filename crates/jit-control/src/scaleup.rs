@@ -27,6 +27,9 @@ use crate::stored::Stored as _;
 use crate::user_data::UserData;
 use crate::world::World;
 
+/// User data without token, by digest.
+type Texts = BTreeMap<Digest, UserData>;
+
 /// What a drain did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
@@ -47,10 +50,13 @@ pub async fn run<E: Effects>(shell: &Shell<'_, E>, settings: &ScaleupSettings) -
     let ran_at = shell.now();
     let mut total = Summary::default();
     for round in 0..limits::DRAIN_AGAIN_MAX {
-        let Some(lease) = shell.take_lease().await? else { break };
-        let drained = drain(shell, settings, round == 0).await;
+        let Some((lease, batch)) = observe::begin(shell, QueueName::Jobs).await? else { break };
+        let is_more = batch.received > 0;
+        // Capacity, caps and unknown tries move without a message: the first look always decides.
+        let drained =
+            if is_more || round == 0 { drain(shell, settings, &batch).await } else { Ok(Summary::default()) };
         shell.release_lease(lease).await?;
-        let (summary, is_more) = drained?;
+        let summary = drained?;
         total.messages += summary.messages;
         total.launches += summary.launches;
         total.instances += summary.instances;
@@ -69,27 +75,28 @@ pub async fn run<E: Effects>(shell: &Shell<'_, E>, settings: &ScaleupSettings) -
     Ok(total)
 }
 
-/// One drain under the lease. `always` decides even without a message: capacity, caps and unknown tries move without any.
+/// One drain under the lease. What does not depend on each other is asked at once: seconds count between a job and its instance.
 async fn drain<E: Effects>(
     shell: &Shell<'_, E>,
     settings: &ScaleupSettings,
-    always: bool,
-) -> Result<(Summary, bool), Failure> {
-    let batch = observe::receive(shell, QueueName::Jobs).await?;
+    batch: &Batch,
+) -> Result<Summary, Failure> {
     let mut summary = Summary { messages: batch.received, ..Summary::default() };
-    if batch.received == 0 && !always {
-        return Ok((summary, false));
-    }
-    let (recorded, world) = future::join(observe::record(shell, &batch.jobs), World::read(shell)).await;
-    let mut world = world?;
+    let wanted = batch.classes(&shell.policy);
+    let reads = future::join3(
+        observe::record(shell, &batch.jobs),
+        World::read_with(shell, &wanted),
+        stamp(shell, settings),
+    );
+    let (recorded, world, stamped) = reads.await;
+    let (mut world, (stamp, texts)) = (world?, stamped?);
     for known in recorded.values() {
         if let Some(job) = &known.job {
             world.put_job(&shell.policy, job.clone(), known.version);
         }
     }
     world.complete(shell).await?;
-    let mut done: Option<Vec<String>> = Some(handles_of(&batch, &recorded));
-    let stamp = stamp(shell, settings).await?;
+    let mut done: Option<Vec<String>> = Some(handles_of(batch, &recorded));
     for round in 0..limits::DRAIN_ROUNDS_MAX {
         let now = shell.now();
         let steps = {
@@ -101,14 +108,14 @@ async fn drain<E: Effects>(
         if sends == 0 {
             break;
         }
-        let made = launch(shell, settings, &mut world, written).await?;
+        let made = launch(shell, settings, &mut world, (written, &texts)).await?;
         summary.launches += sends;
         summary.instances += made;
         if shell.elapsed() >= limits::LAUNCH_STARTS_BEFORE || round + 1 == limits::DRAIN_ROUNDS_MAX {
             break;
         }
     }
-    Ok((summary, batch.received > 0))
+    Ok(summary)
 }
 
 fn handles_of(batch: &Batch, recorded: &BTreeMap<jit_domain::ids::JobId, observe::Recorded>) -> Vec<String> {
@@ -117,19 +124,23 @@ fn handles_of(batch: &Batch, recorded: &BTreeMap<jit_domain::ids::JobId, observe
 }
 
 /// What batches are stamped with now; the user data's text is in the ledger before any batch names it.
-async fn stamp<E: Effects>(shell: &Shell<'_, E>, settings: &ScaleupSettings) -> Result<Stamp, Failure> {
+async fn stamp<E: Effects>(
+    shell: &Shell<'_, E>,
+    settings: &ScaleupSettings,
+) -> Result<(Stamp, Texts), Failure> {
     let mut user_data = BTreeMap::new();
+    let mut texts = Texts::new();
     for pool in &shell.policy.pools {
         let text = UserData::new(settings.public_url.as_str(), &shell.policy.agent, &pool.ages);
-        let digest = text.digest();
-        if !user_data.values().any(|known| known == &digest)
-            && shell.ledger.read(&text.write().key).await?.is_none()
-        {
-            shell.commit(vec![text.write()]).await?;
-        }
-        user_data.insert(pool.name.clone(), digest);
+        user_data.insert(pool.name.clone(), text.digest());
+        texts.insert(text.digest(), text);
     }
-    Ok(Stamp { user_data, claim_key: settings.claim_keys.current.id.clone() })
+    let keys: Vec<Key> = texts.keys().map(|digest| Key::new(Kind::UserData, digest)).collect();
+    let kept: Vec<Key> = shell.ledger.read_many(&keys).await?.into_iter().map(|record| record.key).collect();
+    for write in texts.values().map(UserData::write).filter(|write| !kept.contains(&write.key)) {
+        shell.commit(vec![write]).await?;
+    }
+    Ok((Stamp { user_data, claim_key: settings.claim_keys.current.id.clone() }, texts))
 }
 
 /// Writes each step, the pool's reservation before the class, and deletes the messages beside the first writes.
@@ -198,9 +209,10 @@ async fn launch<E: Effects>(
     shell: &Shell<'_, E>,
     settings: &ScaleupSettings,
     world: &mut World,
-    steps: Vec<Step>,
+    (steps, known): (Vec<Step>, &Texts),
 ) -> Result<usize, Failure> {
-    let mut texts: BTreeMap<Digest, UserData> = BTreeMap::new();
+    // A batch that was stamped before the configuration changed has another text.
+    let mut texts = known.clone();
     for step in &steps {
         for batch in step.class.open_batches() {
             let digest = &batch.template.user_data;
@@ -230,7 +242,7 @@ struct Sender<'s, 'e, E: Effects> {
     shell: &'s Shell<'e, E>,
     settings: &'s ScaleupSettings,
     clouds: Clouds<'s, 'e, E>,
-    texts: BTreeMap<Digest, UserData>,
+    texts: Texts,
 }
 
 impl<E: Effects> Sender<'_, '_, E> {

@@ -1,6 +1,7 @@
 //! What one invocation has in its hands: effects, configuration, ledger, queues and its deadline; and the few ways in which
 //! all functions read and write records. No decision is here.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jit_domain::policy::Policy;
@@ -20,6 +21,8 @@ use crate::stored::{Stored, StoredError};
 pub struct Shell<'e, E: Effects> {
     /// The way to the world.
     pub effects: &'e E,
+    /// The component.
+    pub component: Component,
     /// The function's name, as in tags of logs, leases and schedules.
     pub function: &'static str,
     /// What the user wishes; valid.
@@ -70,6 +73,7 @@ impl<'e, E: Effects> Shell<'e, E> {
     pub fn new(effects: &'e E, component: Component, policy: Policy) -> Self {
         Self {
             effects,
+            component,
             function: component.as_str(),
             policy,
             ledger: KeyValueLedger::new(effects).with_listing(Listing::Once),
@@ -115,6 +119,15 @@ impl<'e, E: Effects> Shell<'e, E> {
             None => Ok(None),
             Some(record) => decode(&record).map(Some),
         }
+    }
+
+    /// Reads several records of one kind at once; those that do not exist are left out.
+    ///
+    /// # Errors
+    /// [`Failure::Ledger`], [`Failure::Stored`].
+    pub async fn read_many<T: Stored>(&self, keys: &[Key]) -> Result<BTreeMap<Key, Versioned<T>>, Failure> {
+        let records = self.ledger.read_many(keys).await?;
+        records.iter().map(|record| Ok((record.key.clone(), decode(record)?))).collect()
     }
 
     /// Reads all open records of a kind, page by page. One that cannot be read is left alone and logged.

@@ -8,8 +8,7 @@ use serde_json::json;
 
 use crate::configuration::{self, Fault};
 use crate::effects::{Effects, Response};
-use crate::ledger::key_value::KeyValueLedger;
-use crate::ledger::{Ledger as _, LedgerError};
+use crate::ledger::{Ledger, LedgerError};
 use crate::reply::text;
 use crate::settings::Component;
 use crate::shell::{chain, line, put};
@@ -69,9 +68,8 @@ impl<'e, E: Effects> Start<'e, E> {
     ///
     /// # Errors
     /// [`LedgerError`].
-    pub async fn note(&self, faults: &[String]) -> Result<(), LedgerError> {
+    pub async fn note(&self, ledger: &impl Ledger, faults: &[String]) -> Result<(), LedgerError> {
         let digest = self.text.as_deref().map_or_else(|_| Digest::new("unreadable"), configuration::digest);
-        let ledger = KeyValueLedger::new(self.effects);
         let key = ConfigVerdict::key(self.component.as_str());
         let known = ledger.read(&key).await?;
         let version = known.as_ref().map_or(0, |k| k.version);

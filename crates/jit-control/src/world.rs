@@ -18,8 +18,8 @@ use jit_domain::time::Timestamp;
 use crate::effects::Effects;
 use crate::ledger::{Key, Ledger as _, Write};
 use crate::limits;
-use crate::shell::{Failure, Shell, put};
-use crate::stored::Stored as _;
+use crate::shell::{Failure, Shell, Versioned, put};
+use crate::stored::Stored;
 
 /// The open records, and the versions of all that were read.
 #[derive(Debug)]
@@ -47,17 +47,19 @@ impl World {
     /// # Errors
     /// [`Failure`].
     pub async fn read<E: Effects>(shell: &Shell<'_, E>) -> Result<Self, Failure> {
+        Self::read_with(shell, &BTreeSet::new()).await
+    }
+
+    /// Reads everything, and beside it classes that will be wanted whether or not they are open.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn read_with<E: Effects>(
+        shell: &Shell<'_, E>,
+        wanted: &BTreeSet<ClassKey>,
+    ) -> Result<Self, Failure> {
         // Classes that are newer than the listing of instances would show batches without their instances.
         shell.ledger.list_anew();
-        let mut versions = BTreeMap::new();
-        let (jobs, classes, instances, pools, health) = future::try_join5(
-            shell.open::<Job>(),
-            shell.open::<Class>(),
-            shell.open::<Instance>(),
-            read_pools(shell),
-            read_health(shell),
-        )
-        .await?;
         let mut world = Self {
             jobs: Vec::new(),
             poolless: Vec::new(),
@@ -68,24 +70,29 @@ impl World {
             health: Health::new(),
             versions: BTreeMap::new(),
         };
-        for (name, pool, version) in pools {
-            versions.insert(PoolRecord::key(&name), version);
-            world.pools.insert(name, pool);
+        let wanted: Vec<Key> = wanted.iter().map(Class::key).collect();
+        let open = future::try_join3(shell.open::<Job>(), shell.open::<Class>(), shell.open::<Instance>());
+        let named =
+            future::try_join3(read_pools(shell), read_health(shell), shell.read_many::<Class>(&wanted));
+        let ((jobs, classes, instances), (pools, health, named)) = future::try_join(open, named).await?;
+        for (name, pool) in pools {
+            world.versions.insert(PoolRecord::key(&name), pool.version);
+            world.pools.insert(name, pool.value);
         }
-        for (key, health, version) in health {
-            versions.insert(OfferingHealth::key((key.0, &key.1)), version);
-            world.health.insert(key, health);
+        for (region, health) in health {
+            world.versions.insert(OfferingHealth::key((region.0, &region.1)), health.version);
+            world.health.insert(region, health.value);
         }
+        world.put_classes(&wanted, named);
         for class in classes {
             let key = class.value.identity.key();
-            versions.insert(Class::key(&key), class.version);
+            world.versions.insert(Class::key(&key), class.version);
             world.classes.insert(key, class.value);
         }
         for instance in instances {
-            versions.insert(Instance::key(&instance.value.key), instance.version);
+            world.versions.insert(Instance::key(&instance.value.key), instance.version);
             world.instances.push(instance.value);
         }
-        world.versions = versions;
         for job in jobs {
             world.versions.insert(Job::key(job.value.id), job.version);
             world.sort_in(&shell.policy, job.value);
@@ -93,6 +100,15 @@ impl World {
         world.jobs.sort_by_key(|(_, job)| (job.created_at, job.id));
         world.complete(shell).await?;
         Ok(world)
+    }
+
+    /// Takes in classes that were asked for, and notes those that there are not.
+    fn put_classes(&mut self, asked: &[Key], found: BTreeMap<Key, Versioned<Class>>) {
+        self.versions.extend(asked.iter().map(|key| (key.clone(), 0)));
+        for (key, class) in found {
+            self.versions.insert(key, class.version);
+            self.classes.insert(class.value.identity.key(), class.value);
+        }
     }
 
     /// Takes in a job that was written while the rest was read.
@@ -127,11 +143,11 @@ impl World {
         let of_jobs = self.jobs.iter().map(|(identity, _)| identity.key());
         let of_instances = self.instances.iter().map(|i| i.class.clone());
         let named: BTreeSet<ClassKey> = of_jobs.chain(of_instances).collect();
-        for key in named.into_iter().filter(|key| !self.classes.contains_key(key)).collect::<Vec<_>>() {
-            if let Some(class) = shell.read::<Class>(&Class::key(&key)).await? {
-                self.versions.insert(Class::key(&key), class.version);
-                self.classes.insert(key, class.value);
-            }
+        let mut keys: Vec<Key> = named.iter().map(Class::key).collect();
+        keys.retain(|key| !self.versions.contains_key(key));
+        if !keys.is_empty() {
+            let found = shell.read_many::<Class>(&keys).await?;
+            self.put_classes(&keys, found);
         }
         self.complete_instances(shell).await
     }
@@ -268,26 +284,29 @@ fn to_be_recorded(class: &Class, batch: &Batch, key: &InstanceKey) -> Option<Ins
     instance_of(class, &batch.id, n, key)
 }
 
-async fn read_pools<E: Effects>(shell: &Shell<'_, E>) -> Result<Vec<(PoolName, PoolRecord, u64)>, Failure> {
-    let mut pools = Vec::new();
-    for pool in &shell.policy.pools {
-        if let Some(record) = shell.read::<PoolRecord>(&PoolRecord::key(&pool.name)).await? {
-            pools.push((pool.name.clone(), record.value, record.version));
-        }
-    }
-    Ok(pools)
+async fn read_pools<E: Effects>(
+    shell: &Shell<'_, E>,
+) -> Result<Vec<(PoolName, Versioned<PoolRecord>)>, Failure> {
+    let names = shell.policy.pools.iter().map(|pool| pool.name.clone());
+    read_each(shell, names.map(|name| (PoolRecord::key(&name), name))).await
 }
 
 type RegionKey = (jit_domain::ids::Cloud, jit_domain::ids::Region);
 
 async fn read_health<E: Effects>(
     shell: &Shell<'_, E>,
-) -> Result<Vec<(RegionKey, OfferingHealth, u64)>, Failure> {
-    let mut all = Vec::new();
-    for (cloud, region) in shell.policy.regions() {
-        if let Some(record) = shell.read::<OfferingHealth>(&OfferingHealth::key((cloud, &region))).await? {
-            all.push(((cloud, region), record.value, record.version));
-        }
-    }
-    Ok(all)
+) -> Result<Vec<(RegionKey, Versioned<OfferingHealth>)>, Failure> {
+    let regions = shell.policy.regions().into_iter();
+    read_each(shell, regions.map(|region| (OfferingHealth::key((region.0, &region.1)), region))).await
+}
+
+/// Reads the records that there are of some names, in one look.
+async fn read_each<E: Effects, N, T: Stored>(
+    shell: &Shell<'_, E>,
+    named: impl Iterator<Item = (Key, N)>,
+) -> Result<Vec<(N, Versioned<T>)>, Failure> {
+    let (keys, names): (Vec<Key>, Vec<N>) = named.unzip();
+    let mut found = shell.read_many::<T>(&keys).await?;
+    let of = keys.iter().map(|key| found.remove(key));
+    Ok(names.into_iter().zip(of).filter_map(|(name, record)| Some((name, record?))).collect())
 }

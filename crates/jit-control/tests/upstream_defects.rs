@@ -11,6 +11,7 @@ use http::{Request, StatusCode};
 use jit_control::effects::memory::MemoryEffects;
 use jit_control::effects::memory::interleave::{Task, interleave};
 use jit_control::effects::{Effects as _, SendError};
+use jit_control::ledger::key_value::KeyValueLedger;
 use jit_control::message::Message;
 use jit_control::queue::{Queue as _, QueueName};
 use jit_control::settings::{Component, ScaleupSettings, WebhookSettings};
@@ -165,14 +166,14 @@ fn u12_a_fault_of_the_settings_is_forgotten_once_it_is_mended() {
     let faults = start.read(|| ScaleupSettings::read(without_key)).expect_err("a variable is missing");
     assert!(faults.iter().any(|fault| fault.contains("claim_key")), "{faults:?}");
     assert_eq!(start.refuse(&faults).status(), StatusCode::SERVICE_UNAVAILABLE);
-    effects.run(start.note(&faults)).expect("no crash").expect("a write");
+    effects.run(start.note(&KeyValueLedger::new(&effects), &faults)).expect("no crash").expect("a write");
     assert!(
         start.read(|| ScaleupSettings::read(variable)).is_ok(),
         "the next invocation reads everything again"
     );
     let later = effects.another();
     let start = Start { effects: &later, component: Component::Scaleup, text: &text };
-    effects.run(start.note(&[])).expect("no crash").expect("a write");
+    effects.run(start.note(&KeyValueLedger::new(&later), &[])).expect("no crash").expect("a write");
     let shell = Shell::new(&later, Component::Scaleup, policy());
     let key = jit_control::stored::ConfigVerdict::key(Component::Scaleup.as_str());
     let verdict = effects.run(shell.read::<jit_control::stored::ConfigVerdict>(&key)).expect("no crash");

@@ -59,6 +59,11 @@ impl<E: Effects> Queue for KeyValueQueue<'_, E> {
         Ok(messages)
     }
 
+    /// A message that was received is not hidden here, so that there is nothing to do.
+    async fn give_back(&self, _: QueueName, _: &[String]) -> Result<(), QueueError> {
+        Ok(())
+    }
+
     async fn delete(&self, queue: QueueName, handles: &[String]) -> Result<Vec<String>, QueueError> {
         let prefix = prefix(queue);
         let mut left = Vec::new();

@@ -77,6 +77,11 @@ impl Queue for Remote {
         Ok(messages.into_iter().map(|m| Message { handle: m.handle, body: m.body }).collect())
     }
 
+    /// Nothing is hidden from others there.
+    async fn give_back(&self, _: QueueName, _: &[String]) -> Result<(), QueueError> {
+        Ok(())
+    }
+
     async fn delete(&self, queue: QueueName, handles: &[String]) -> Result<Vec<String>, QueueError> {
         let call = Call::Delete { queue: name(queue), handles: handles.to_vec() };
         self.call(call).await.map_err(|failure| queue_error(queue, failure))
