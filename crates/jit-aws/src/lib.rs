@@ -4,6 +4,7 @@
 //!
 #![doc = include_str!("../README.md")]
 
+pub mod container;
 pub mod ec2;
 pub mod endpoint;
 mod form;

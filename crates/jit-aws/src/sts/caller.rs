@@ -5,17 +5,12 @@
 use http::Response;
 use serde::Deserialize;
 
+use super::error::UNAVAILABLE;
 use crate::reply::{self, ErrorDetail, Fault};
 use crate::sigv4::CLOCK_SKEW_REMEDY;
 
 /// The longest ARN that is read, in bytes; those of assumed roles have at most about 200.
 const ARN_BYTES_MAX: usize = 2_048;
-
-/// Codes that say that STS could not answer now, though their status is that of a caller's fault.
-///
-/// <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>
-const UNAVAILABLE: &[&str] =
-    &["Throttling", "ThrottlingException", "RequestLimitExceeded", "ServiceUnavailable", "InternalFailure"];
 
 /// The session of an assumed role, as STS vouches for it.
 ///
@@ -134,7 +129,7 @@ fn read_arn(result: ReplyResult) -> Result<CallerIdentity, CallerError> {
 /// Tells whether a text has the characters of a role's or a session's name.
 ///
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>, `RoleSessionName`.
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte))
 }

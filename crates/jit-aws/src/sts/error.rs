@@ -1,0 +1,146 @@
+//! Why STS gave no credentials, by what to do next.
+//! Not here: what STS says about a caller's identity (`caller.rs`), and waiting.
+
+use crate::reply::{ErrorDetail, Fault};
+use crate::sigv4::CLOCK_SKEW_REMEDY;
+
+/// Codes that say that STS could not answer now, though their status is that of a caller's fault.
+///
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html> and, for the identity provider,
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>.
+pub(super) const UNAVAILABLE: &[&str] = &[
+    "Throttling",
+    "ThrottlingException",
+    "RequestLimitExceeded",
+    "ServiceUnavailable",
+    "InternalFailure",
+    "IDPCommunicationError",
+];
+
+/// The key's session token or the provider's token is past its end.
+const EXPIRED: &[&str] = &["ExpiredToken", "ExpiredTokenException"];
+
+/// Codes of which it is known that only a person can help.
+const REFUSED: &[&str] = &[
+    "AccessDenied",
+    "AccessDeniedException",
+    "IDPRejectedClaim",
+    "IncompleteSignature",
+    "InvalidAction",
+    "InvalidClientTokenId",
+    "InvalidIdentityToken",
+    "InvalidParameterCombination",
+    "InvalidParameterValue",
+    "MalformedPolicyDocument",
+    "MissingAuthenticationToken",
+    "MissingParameter",
+    "NotAuthorized",
+    "OptInRequired",
+    "PackedPolicyTooLarge",
+    "RegionDisabledException",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+    "ValidationError",
+];
+
+/// Why STS gave no credentials.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StsError {
+    /// The role does not trust the caller, or the caller may not assume it, or the key is wrong: a person must change something.
+    #[error("sts refused the role: {0}")]
+    Refused(ErrorDetail),
+    /// The session token or the identity provider's token has expired: it must be renewed.
+    #[error("the token that was shown to sts has expired: {0}")]
+    Expired(ErrorDetail),
+    /// STS refused the date of the request, so that nothing is said about the key.
+    #[error("sts refused the date of the request: {0}; {CLOCK_SKEW_REMEDY}")]
+    ClockSkew(ErrorDetail),
+    /// STS could not answer: ask again later.
+    #[error("sts is not available: {0}")]
+    Unavailable(ErrorDetail),
+    /// STS answered with something that cannot be read.
+    #[error("the answer of sts cannot be read: {0}")]
+    Malformed(&'static str),
+    /// A code that this version does not know: as refused, and loudly, for no one has decided what it means.
+    #[error("sts answered with an error that is not classified: {0}")]
+    Unclassified(ErrorDetail),
+}
+
+impl StsError {
+    pub(super) fn of(fault: Fault) -> Self {
+        if fault.is_clock_skew() {
+            return Self::ClockSkew(fault.detail);
+        }
+        let is_in = |codes: &[&str]| codes.contains(&fault.detail.code.as_str());
+        if is_in(UNAVAILABLE) {
+            return Self::Unavailable(fault.detail);
+        }
+        if is_in(EXPIRED) {
+            return Self::Expired(fault.detail);
+        }
+        if is_in(REFUSED) {
+            return Self::Refused(fault.detail);
+        }
+        match fault.detail.status {
+            408 | 429 | 500.. => Self::Unavailable(fault.detail),
+            // A reply without a code, as a proxy writes it, says as much by its status.
+            401 | 403 if fault.detail.code.starts_with("Http") => Self::Refused(fault.detail),
+            _ => Self::Unclassified(fault.detail),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Response;
+
+    use super::*;
+    use crate::reply;
+
+    fn error(status: u16, code: &str, message: &str) -> StsError {
+        let body = format!(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
+             <RequestId>r-1</RequestId></ErrorResponse>"
+        );
+        StsError::of(reply::read_fault(&Response::builder().status(status).body(body.into()).unwrap()))
+    }
+
+    #[test]
+    fn each_code_says_what_to_do() {
+        assert!(matches!(error(403, "AccessDenied", "no"), StsError::Refused(_)));
+        assert!(matches!(error(403, "InvalidClientTokenId", ""), StsError::Refused(_)));
+        assert!(matches!(error(400, "InvalidIdentityToken", ""), StsError::Refused(_)));
+        assert!(matches!(error(403, "RegionDisabledException", ""), StsError::Refused(_)));
+        assert!(matches!(error(403, "ExpiredToken", ""), StsError::Expired(_)));
+        assert!(matches!(error(400, "ExpiredTokenException", ""), StsError::Expired(_)));
+        assert!(matches!(error(400, "Throttling", ""), StsError::Unavailable(_)));
+        assert!(matches!(error(400, "IDPCommunicationError", ""), StsError::Unavailable(_)));
+        assert!(matches!(error(503, "SomethingNew", ""), StsError::Unavailable(_)));
+        assert!(matches!(error(400, "SomethingNew", ""), StsError::Unclassified(_)));
+    }
+
+    #[test]
+    fn a_wrong_clock_is_told_from_a_wrong_key() {
+        let old = "Signature expired: 20260701T110000Z is now earlier than 20260701T114500Z";
+        let skew = error(403, "SignatureDoesNotMatch", old);
+        assert!(matches!(skew, StsError::ClockSkew(_)));
+        assert!(skew.to_string().contains(CLOCK_SKEW_REMEDY));
+        assert!(matches!(error(403, "SignatureDoesNotMatch", "does not match"), StsError::Refused(_)));
+    }
+
+    #[test]
+    fn a_page_of_a_proxy_is_told_by_its_status() {
+        for (status, is_refused) in [(403, true), (502, false)] {
+            let response = Response::builder().status(status).body(b"<html>".to_vec()).unwrap();
+            let error = StsError::of(reply::read_fault(&response));
+            assert_eq!(matches!(error, StsError::Refused(_)), is_refused, "{error}");
+        }
+    }
+
+    #[test]
+    fn no_code_is_in_two_tables() {
+        let all: Vec<&str> = [UNAVAILABLE, EXPIRED, REFUSED].concat();
+        let unique: std::collections::BTreeSet<&str> = all.iter().copied().collect();
+        assert_eq!(unique.len(), all.len());
+    }
+}
