@@ -7,13 +7,17 @@
 pub mod container;
 pub mod ec2;
 pub mod endpoint;
+mod expiry;
 mod form;
-#[expect(dead_code, reason = "its first users are the next modules")]
 mod json;
+pub mod lookup;
 pub mod reply;
+pub mod secrets_manager;
 pub mod sigv4;
+pub mod ssm;
 pub mod sts;
 
 pub use endpoint::{Endpoint, EndpointError, Region, Service};
+pub use expiry::says_token_expired;
 pub use reply::ErrorDetail;
 pub use sigv4::{Credentials, SignError};

@@ -121,10 +121,7 @@ fn form(action: &str, role: &RoleArn, session: &SessionName, duration: SessionDu
     form
 }
 
-fn check<T: serde::de::DeserializeOwned>(
-    response: &Response<Vec<u8>>,
-    root: &str,
-) -> Result<T, StsError> {
+fn check<T: serde::de::DeserializeOwned>(response: &Response<Vec<u8>>, root: &str) -> Result<T, StsError> {
     if !response.status().is_success() {
         return Err(StsError::of(reply::read_fault(response)));
     }
@@ -164,7 +161,9 @@ impl ReplyCredentials {
             .expiration
             .parse()
             .map_err(|_| StsError::Malformed("the end of the credentials is no date"))?;
-        if [&self.access_key_id, &self.secret_access_key, &self.session_token].iter().any(|part| part.is_empty())
+        if [&self.access_key_id, &self.secret_access_key, &self.session_token]
+            .iter()
+            .any(|part| part.is_empty())
         {
             return Err(StsError::Malformed("a part of the credentials is empty"));
         }

@@ -45,7 +45,10 @@ fn a_success_that_lacks_something_is_malformed_and_quotes_nothing() {
         Response::new(Vec::new()),
     ] {
         let error = AssumeRole::parse(&response).unwrap_err();
-        assert!(matches!(error, StsError::Malformed(_)) && !error.to_string().contains("TELLTALE"), "{error}");
+        assert!(
+            matches!(error, StsError::Malformed(_)) && !error.to_string().contains("TELLTALE"),
+            "{error}"
+        );
     }
 }
 
