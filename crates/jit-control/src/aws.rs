@@ -1,26 +1,35 @@
-//! The way to AWS's services: an endpoint, a signature at the moment of sending, one exchange.
+//! The way to AWS's services: an endpoint, rights, a signature at the moment of sending, one exchange.
 //! What is asked and what an answer means is not here; retries neither.
 
+mod credentials;
+
+use std::cell::Cell;
 use std::time::Duration;
 
 use jit_aws::{Endpoint, Service};
 use jit_domain::ids::Region;
+use serde_json::json;
 
 use crate::effects::{Effects, Request, Response, SendError};
-use crate::settings::{Address, AwsAccess};
+use crate::settings::{Address, AwsAccess, CredentialSource};
+use crate::shell::{chain, line};
 use crate::time::jiff_time;
+
+pub(crate) use self::credentials::Kept;
 
 /// AWS as one invocation of one component reaches it, with that component's own rights.
 #[derive(Debug)]
 pub struct Aws<'e, E> {
     effects: &'e E,
     access: AwsAccess,
+    /// Whether the end of a token was logged; once is enough.
+    told_of_the_end: Cell<bool>,
 }
 
 impl<'e, E: Effects> Aws<'e, E> {
     /// AWS with a component's rights.
     pub fn new(effects: &'e E, access: AwsAccess) -> Self {
-        Self { effects, access }
+        Self { effects, access, told_of_the_end: Cell::new(false) }
     }
 
     /// A service's address in a region, or that of the emulator which stands for it.
@@ -31,20 +40,59 @@ impl<'e, E: Effects> Aws<'e, E> {
         endpoint(self.access.endpoint_url.as_ref(), service, region)
     }
 
-    /// Signs a request and sends it.
+    /// Signs a request and sends it. Where the rights come from a role or an endpoint, the first call of an invocation fetches them
+    /// within the same time.
     ///
     /// # Errors
-    /// [`SendError`]; a request that cannot be signed was not sent.
+    /// [`SendError`]; a request that cannot be signed, or for which there were no rights, was not sent.
     pub async fn send(
         &self,
         endpoint: &Endpoint,
         mut request: Request,
         timeout: Duration,
     ) -> Result<Response, SendError> {
+        let began = self.effects.now();
+        let credentials = credentials::of(self.effects, &self.access, endpoint.region(), timeout)
+            .await
+            .map_err(|error| SendError::NotSent(chain(&error)))?;
+        let left = timeout.saturating_sub(self.effects.now().since(began));
+        if left.is_zero() {
+            return Err(SendError::NotSent("fetching the rights in AWS took all the time".to_owned()));
+        }
         endpoint
-            .sign(&mut request, &self.access.credentials, jiff_time(self.effects.now()))
+            .sign(&mut request, &credentials, jiff_time(self.effects.now()))
             .map_err(|e| SendError::NotSent(e.to_string()))?;
-        self.effects.send(request, timeout).await
+        let response = self.effects.send(request, left).await?;
+        if credentials.session_token.is_some()
+            && jit_aws::says_token_expired(&response, jiff_time(self.effects.now()))
+        {
+            self.token_expired();
+        }
+        Ok(response)
+    }
+
+    /// Kept keys are given up, so that the next call fetches others; a token that nobody renews is named to a person.
+    fn token_expired(&self) {
+        self.access.kept.forget();
+        if self.told_of_the_end.replace(true) {
+            return;
+        }
+        let variable = match &self.access.source {
+            CredentialSource::Key(_) => self.access.expiring_variable(),
+            // The key that expired was one that we fetched.
+            CredentialSource::Role { .. }
+            | CredentialSource::WebIdentity { .. }
+            | CredentialSource::Container { .. } => None,
+        };
+        let remedy = match &variable {
+            Some(name) => format!("renew {name}, or name a role or an endpoint that hands out keys instead"),
+            None => "none is needed: the next call fetches another key".to_owned(),
+        };
+        let level = if variable.is_some() { "error" } else { "warn" };
+        let fields = json!({ "variable": variable, "remedy": remedy });
+        let function = self.access.component.as_str();
+        let event = "aws says that the session token has expired";
+        self.effects.log(&line(self.effects.now(), level, function, event, fields));
     }
 }
 
@@ -63,3 +111,6 @@ pub fn endpoint(
         Some(url) => Endpoint::overridden(service, region, url.as_str()).map_err(|e| e.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,6 +33,14 @@ pub trait Effects {
     /// [`KeyValueError`]; a failed write may or may not have happened.
     async fn key_value(&self, operation: KeyValue) -> Result<KeyValueReply, KeyValueError>;
 
+    /// Reads a small text file that the host mounts for the component, as it is now.
+    ///
+    /// # Errors
+    /// A sentence that says why there is no text, and quotes nothing of it.
+    fn mounted_file(&self, path: &str) -> Result<String, String> {
+        Err(format!("{path}: this host mounts no files"))
+    }
+
     /// The time now.
     fn now(&self) -> Timestamp;
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 pub const HANDLER_DEADLINE: Duration = Duration::from_secs(20);
 /// Longest outbound call.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often calls that wait for another's temporary key look whether it is there: short beside the call of STS that they wait for.
+pub const CREDENTIALS_LOOKED_AT_EVERY: Duration = Duration::from_millis(5);
 /// Longest launch call: EC2 may take long to answer for many instances.
 pub const LAUNCH_TIMEOUT: Duration = Duration::from_secs(12);
 /// A launch starts no later than this into an invocation, so that it ends before the deadline.
@@ -35,7 +37,7 @@ pub const CLOUD_PAGES_MAX: usize = 50;
 pub const GITHUB_POINTS_A_MINUTE: u64 = 900;
 /// What a registration costs of them: it is a POST.
 pub const MINT_POINTS: u64 = 5;
-/// An installation token is not used in its last minutes.
+/// An installation token, or a temporary key of AWS, is not used in its last minutes.
 pub const TOKEN_MARGIN: Duration = Duration::from_secs(5 * 60);
 /// How long a token for `unclaimed_max` outlives it, for a claim that is under way.
 pub const TOKEN_SLACK: Duration = Duration::from_secs(5 * 60);

@@ -3,18 +3,19 @@
 //!
 //! `variables.rs` declares every variable once; `reader.rs` reads them and collects the faults; `values.rs` has the types.
 
+mod aws;
 mod reader;
 #[cfg(test)]
 mod tests;
 mod values;
 pub mod variables;
 
-use jit_aws::Credentials;
 use jit_github::AppId;
 use secrecy::SecretString;
 
 use crate::configuration::Fault;
 
+pub use self::aws::{AwsAccess, CredentialSource, WebIdentityToken};
 pub use values::{Address, ClaimKey, ClaimKeys, Rotating};
 
 use self::reader::{Read, Reader};
@@ -97,6 +98,16 @@ impl Settings {
         }
     }
 
+    /// The component's rights in AWS, if it has any.
+    pub fn aws(&self) -> Option<&AwsAccess> {
+        match self {
+            Self::Webhook(s) => s.aws.as_ref(),
+            Self::Scaleup(s) => Some(&s.aws),
+            Self::Lifecycle(s) | Self::Scaledown(s) | Self::Rebalancer(s) => Some(&s.aws),
+            Self::Registrar(s) => s.aws.as_ref(),
+        }
+    }
+
     /// Faults that cost too much to look for at each invocation: whether the private key can sign.
     pub fn dear_faults(&self) -> Vec<Fault> {
         let wrong = self.github().and_then(|app| jit_github::AppKey::from_pem(&app.private_key).err());
@@ -104,9 +115,11 @@ impl Settings {
     }
 }
 
-/// What webhook needs: to know GitHub's signature.
+/// What webhook needs: to know GitHub's signature, and rights in AWS where its queues are there.
 #[derive(Clone, Debug)]
 pub struct WebhookSettings {
+    /// Its own rights in the cloud; none when nothing of it is there.
+    pub aws: Option<AwsAccess>,
     /// The secrets that GitHub may sign with.
     pub secrets: Rotating,
 }
@@ -118,8 +131,9 @@ impl WebhookSettings {
     /// As [`Settings::read`].
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<Fault>> {
         let reader = Reader::new(Component::Webhook, &get);
+        let aws = AwsAccess::read_optional(&reader, &WEBHOOK_AWS);
         let secrets = reader.rotating(&GITHUB_WEBHOOK_SECRET, &GITHUB_WEBHOOK_SECRET_PREVIOUS);
-        reader.finish(|| Ok(Self { secrets: secrets? }))
+        reader.finish(|| Ok(Self { aws: aws?, secrets: secrets? }))
     }
 }
 
@@ -199,8 +213,8 @@ impl KeeperSettings {
     }
 }
 
-/// What registrar needs: to mint at GitHub and to know boot tokens. No rights in a cloud, as it forwards what the
-/// instance signed.
+/// What registrar needs: to mint at GitHub and to know boot tokens. Who an instance is costs no rights in a cloud, as it forwards
+/// what the instance signed.
 #[derive(Clone, Debug)]
 pub struct RegistrarSettings {
     /// The App it acts as at GitHub.
@@ -209,6 +223,8 @@ pub struct RegistrarSettings {
     pub claim_keys: ClaimKeys,
     /// Its own address as instances reach it; what they sign names it.
     pub public_url: Address,
+    /// Its own rights in the cloud; none when neither ledger nor queues are there.
+    pub aws: Option<AwsAccess>,
     /// Where STS is, if not at AWS.
     pub aws_endpoint_url: Option<Address>,
 }
@@ -223,12 +239,14 @@ impl RegistrarSettings {
         let github = GitHubApp::read(&reader);
         let claim_keys = reader.claim_keys();
         let public_url = reader.address(&PUBLIC_URL);
+        let aws = AwsAccess::read_optional(&reader, &REGISTRAR_AWS);
         let aws_endpoint_url = reader.optional_address(&AWS_ENDPOINT_URL);
         reader.finish(|| {
             Ok(Self {
                 github: github?,
                 claim_keys: claim_keys?,
                 public_url: public_url?,
+                aws: aws?,
                 aws_endpoint_url: aws_endpoint_url?,
             })
         })
@@ -252,29 +270,5 @@ impl GitHubApp {
         let private_key = reader.secret(&GITHUB_PRIVATE_KEY);
         let api_url = reader.address(&GITHUB_API_URL);
         Ok(Self { app_id: app_id?, private_key: private_key?, api_url: api_url? })
-    }
-}
-
-/// What a component may do in AWS, and where AWS is.
-#[derive(Clone, Debug)]
-pub struct AwsAccess {
-    /// The component's own access key.
-    pub credentials: Credentials,
-    /// Where all services are, if not at AWS; for emulators only.
-    pub endpoint_url: Option<Address>,
-}
-
-impl AwsAccess {
-    fn read(reader: &Reader<'_>, variables: &CredentialVariables) -> Read<Self> {
-        let access_key_id = reader.text(&variables.access_key_id);
-        let secret_access_key = reader.secret(&variables.secret_access_key);
-        let session_token = reader.optional_secret(&variables.session_token);
-        let endpoint_url = reader.optional_address(&AWS_ENDPOINT_URL);
-        let credentials = Credentials {
-            access_key_id: access_key_id?,
-            secret_access_key: secret_access_key?,
-            session_token: session_token?,
-        };
-        Ok(Self { credentials, endpoint_url: endpoint_url? })
     }
 }

@@ -75,6 +75,11 @@ impl MemoryEffects {
         self.world.borrow_mut().answer = Some(Box::new(answer));
     }
 
+    /// Mounts a file for all invocations of this world, or replaces it.
+    pub fn mount(&self, path: &str, text: &str) {
+        self.world.borrow_mut().files.insert(path.to_owned(), text.to_owned());
+    }
+
     /// Moves the clock on.
     pub fn advance(&self, by: Duration) {
         let now = self.now() + by;
@@ -204,6 +209,11 @@ impl Effects for MemoryEffects {
             Some(Fault::CrashBefore | Fault::FailBefore) | None => {}
         }
         reply
+    }
+
+    fn mounted_file(&self, path: &str) -> Result<String, String> {
+        let file = self.world.borrow().files.get(path).cloned();
+        file.ok_or_else(|| format!("{path}: no such file"))
     }
 
     fn now(&self) -> Timestamp {

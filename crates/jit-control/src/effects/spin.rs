@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 use std::future::Future;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::pin::pin;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -28,6 +28,9 @@ use bindings::wasi::keyvalue::{atomics, batch, store};
 const STORE: &str = "default";
 /// Where the manifest mounts the configuration.
 const CONFIGURATION: &str = "/config/jit-runners.toml";
+
+/// The most that is read of a mounted file; an identity provider's token has at most 20,000 bytes.
+const MOUNTED_BYTES_MAX: u64 = 64 << 10;
 
 /// The effects of the host that this component runs on.
 #[derive(Debug)]
@@ -65,6 +68,14 @@ impl Effects for SpinEffects {
                 KeyValueReply::Keys(keys)
             }),
         }
+    }
+
+    fn mounted_file(&self, path: &str) -> Result<String, String> {
+        let mut text = String::new();
+        std::fs::File::open(path)
+            .and_then(|file| file.take(MOUNTED_BYTES_MAX).read_to_string(&mut text))
+            .map_err(|error| format!("{path}: {error}"))?;
+        Ok(text)
     }
 
     fn now(&self) -> Timestamp {

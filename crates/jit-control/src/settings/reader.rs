@@ -9,7 +9,7 @@ use crate::configuration::Fault;
 
 use super::Component;
 use super::values::{Address, ClaimKey, ClaimKeys, Rotating};
-use super::variables::{CLAIM_KEY, CLAIM_KEY_PREVIOUS, Need, Shape, Variable};
+use super::variables::{CLAIM_KEY, CLAIM_KEY_PREVIOUS, CredentialVariables, Need, Shape, Variable};
 
 /// Says that a variable could not be read and that the reason is among the faults.
 pub(super) struct Recorded;
@@ -90,9 +90,16 @@ impl<'a> Reader<'a> {
         let address = match variable.shape {
             Shape::AnyAddress => Address::parse(&text),
             Shape::ProtectedAddress => Address::parse_protected(&text),
-            Shape::AppId | Shape::PrivateKey | Shape::Secret | Shape::Key | Shape::Token | Shape::AwsText => {
-                None
-            }
+            Shape::AppId
+            | Shape::PrivateKey
+            | Shape::Secret
+            | Shape::Key
+            | Shape::Token
+            | Shape::AwsText
+            | Shape::RoleArn
+            | Shape::WebToken
+            | Shape::Path
+            | Shape::ContainerAddress => None,
         };
         match address {
             Some(address) => Ok(Some(address)),
@@ -101,7 +108,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The value of a variable or its default, if its shape is right.
-    fn optional_text(&self, variable: &Variable) -> Read<Option<String>> {
+    pub(super) fn optional_text(&self, variable: &Variable) -> Read<Option<String>> {
         debug_assert!(variable.components.contains(&self.component), "{} is not bound to it", variable.name);
         let default = match variable.need {
             Need::Default(value) => Some(value.to_owned()),
@@ -117,8 +124,53 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A value has the right shape and yet cannot be used.
+    pub(super) fn out_of_range(&self, variable: &Variable) -> Recorded {
+        self.record(fault(variable, variable.shape.range()))
+    }
+
+    /// Two variables are set of which only one may be.
+    pub(super) fn both(&self, one: &Variable, other: &Variable) -> Recorded {
+        self.record(Fault {
+            line: None,
+            path: other.name.to_owned(),
+            what: format!("it is set and so is {}, and rights come from one source only", one.name),
+            remedy: format!("remove {} or {}", other.in_environment(), one.in_environment()),
+        })
+    }
+
+    /// A variable is of no use without another, or without one of several others.
+    pub(super) fn needs(&self, variable: &Variable, others: &[&Variable]) -> Recorded {
+        let names: Vec<&str> = others.iter().map(|other| other.name).collect();
+        let environment: Vec<String> = others.iter().map(|other| other.in_environment()).collect();
+        self.record(Fault {
+            line: None,
+            path: variable.name.to_owned(),
+            what: format!("it is set, but {} is not", names.join(" or ")),
+            remedy: format!("set {}, or remove {}", environment.join(" or "), variable.in_environment()),
+        })
+    }
+
+    /// A component that must act in AWS was given no rights.
+    pub(super) fn no_source(&self, variables: &CredentialVariables) -> Recorded {
+        self.record(Fault {
+            line: None,
+            path: variables.access_key_id.name.to_owned(),
+            what: "it is not set, and neither is any other source of rights in AWS".to_owned(),
+            remedy: format!(
+                "set {} and {}, or a role with a web identity token, or a container credential endpoint",
+                variables.access_key_id.in_environment(),
+                variables.secret_access_key.in_environment()
+            ),
+        })
+    }
+
     fn record(&self, fault: Fault) -> Recorded {
-        self.faults.borrow_mut().push(fault);
+        let mut faults = self.faults.borrow_mut();
+        // A variable that two readers look at is wrong once.
+        if !faults.contains(&fault) {
+            faults.push(fault);
+        }
         Recorded
     }
 }

@@ -3,15 +3,16 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use jit_aws::Credentials;
 use proptest::prelude::*;
 use secrecy::ExposeSecret as _;
 
-use super::variables::{Need, Secrecy, VARIABLES};
+use super::variables::{Need, Secrecy, Shape, VARIABLES, Variable};
 use super::*;
 
 const KEY: &str = "-----BEGIN PRIVATE KEY-----\nVEhFLVNFQ1JFVC1LRVk=\n-----END PRIVATE KEY-----\n";
 
-/// A value for each variable; those of secrets hold the word SECRET, the PEM text in base64.
+/// A value for each variable that may stand beside all others; those of secrets hold the word SECRET, the PEM text in base64.
 fn values() -> BTreeMap<String, String> {
     let value = |variable: &Variable| match variable.shape {
         Shape::AppId => "12345".to_owned(),
@@ -22,8 +23,20 @@ fn values() -> BTreeMap<String, String> {
         },
         Shape::ProtectedAddress => format!("https://example.com/{}/", variable.name),
         Shape::AnyAddress => "http://emulator:5555".to_owned(),
+        Shape::RoleArn => "arn:aws:iam::123456789012:role/r".to_owned(),
+        Shape::WebToken | Shape::Path | Shape::ContainerAddress => String::new(),
     };
-    VARIABLES.iter().map(|v| (v.name.to_owned(), value(v))).collect()
+    // The rights of each component come from one source: here from a role with a key.
+    let stands = |v: &&&Variable| !v.name.contains("_aws_web_") && !v.name.contains("_aws_container_");
+    VARIABLES.iter().filter(stands).map(|v| (v.name.to_owned(), value(v))).collect()
+}
+
+/// The key that a source of rights begins with.
+fn key(aws: &AwsAccess) -> &Credentials {
+    match &aws.source {
+        CredentialSource::Key(key) | CredentialSource::Role { key, .. } => key,
+        other => panic!("{other:?} has no key"),
+    }
 }
 
 fn read(component: Component, values: &BTreeMap<String, String>) -> Result<Settings, Vec<Fault>> {
@@ -58,15 +71,10 @@ fn a_component_is_bound_to_nothing_of_another_principal() {
     let names = |component| -> BTreeSet<&str> {
         VARIABLES.iter().filter(|v| v.components.contains(&component)).map(|v| v.name).collect()
     };
-    assert_eq!(
-        names(Component::Webhook),
-        BTreeSet::from(["github_webhook_secret", "github_webhook_secret_previous"])
-    );
+    let of_webhook: Vec<&str> =
+        names(Component::Webhook).into_iter().filter(|n| !n.starts_with("webhook_aws_")).collect();
+    assert_eq!(of_webhook, ["aws_endpoint_url", "github_webhook_secret", "github_webhook_secret_previous"]);
     assert!(names(Component::Scaleup).iter().all(|n| !n.starts_with("github_")), "nothing of GitHub");
-    assert!(
-        names(Component::Registrar).iter().all(|n| !n.ends_with("_aws_access_key_id")),
-        "no rights in a cloud"
-    );
     for component in Component::ALL {
         let others = Component::ALL.into_iter().filter(|o| *o != component);
         for other in others {
@@ -94,7 +102,11 @@ fn everything_that_is_not_set_is_reported_at_once() {
         let missed: BTreeSet<String> = faults.iter().map(|f| f.path.clone()).collect();
         let bound =
             VARIABLES.iter().filter(|v| v.components.contains(&component) && v.need == Need::Required);
-        assert_eq!(missed, bound.map(|v| v.name.to_owned()).collect(), "{component:?}");
+        let mut due: BTreeSet<String> = bound.map(|v| v.name.to_owned()).collect();
+        if !matches!(component, Component::Webhook | Component::Registrar) {
+            due.insert(format!("{}_aws_access_key_id", component.as_str()));
+        }
+        assert_eq!(missed, due, "{component:?}");
         assert_eq!(faults.len(), missed.len(), "each once");
         assert!(
             faults.iter().all(|f| f.line.is_none() && f.remedy.starts_with("set SPIN_VARIABLE_")),
@@ -125,26 +137,19 @@ fn what_is_left_out_has_its_default() {
         panic!("lifecycle is set")
     };
     assert_eq!(settings.github.api_url.as_str(), "https://api.github.com");
-    assert!(settings.aws.endpoint_url.is_none() && settings.aws.credentials.session_token.is_none());
+    assert!(settings.aws.endpoint_url.is_none() && key(&settings.aws).session_token.is_none());
     assert_eq!(settings.cron_tokens.accepted().len(), 1);
 }
 
 #[test]
 fn each_component_has_its_own_rights_in_the_cloud() {
     let values = values();
-    for (component, id) in [
-        (Component::Scaleup, "AKIAscaleup_aws_access_key_id"),
-        (Component::Lifecycle, "AKIAlifecycle_aws_access_key_id"),
-        (Component::Scaledown, "AKIAscaledown_aws_access_key_id"),
-        (Component::Rebalancer, "AKIArebalancer_aws_access_key_id"),
-    ] {
-        let aws = match read(component, &values).expect("all is set") {
-            Settings::Scaleup(s) => s.aws,
-            Settings::Lifecycle(s) | Settings::Scaledown(s) | Settings::Rebalancer(s) => s.aws,
-            Settings::Webhook(_) | Settings::Registrar(_) => panic!("{component:?} has none"),
-        };
-        assert_eq!(aws.credentials.access_key_id, id);
-        assert!(aws.credentials.secret_access_key.expose_secret().contains(component.as_str()));
+    for component in Component::ALL {
+        let settings = read(component, &values).expect("all is set");
+        let aws = settings.aws().expect("each may have rights");
+        assert_eq!(aws.component, component);
+        assert_eq!(key(aws).access_key_id, format!("AKIA{}_aws_access_key_id", component.as_str()));
+        assert!(key(aws).secret_access_key.expose_secret().contains(component.as_str()));
     }
 }
 
@@ -188,6 +193,7 @@ fn a_value_out_of_range_is_refused() {
         ("aws_endpoint_url", "ftp://emulator"),
         ("scaleup_aws_access_key_id", "AKIA EXAMPLE"),
         ("rebalancer_aws_secret_access_key", "with\nbreak"),
+        ("webhook_aws_role_arn", "scaleup"),
     ] {
         let faults = faults_with(name, wrong);
         assert_eq!(faults.len(), 1, "{name}: {faults:?}");

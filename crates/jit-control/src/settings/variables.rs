@@ -1,6 +1,12 @@
 //! Every Spin variable, declared once: name, type, unit, default, range, secrecy, components, version of arrival.
 //! `spin.toml` binds a component to exactly the variables that name it here, under the same names.
 
+mod aws;
+
+use jit_aws::container::ContainerAddress;
+use jit_aws::sts::RoleArn;
+
+pub(super) use self::aws::*;
 use super::Component::{self, Lifecycle, Rebalancer, Registrar, Scaledown, Scaleup, Webhook};
 
 /// A variable.
@@ -64,6 +70,14 @@ pub enum Shape {
     Token,
     /// A part of an AWS access key.
     AwsText,
+    /// The ARN of a role.
+    RoleArn,
+    /// A JSON web token.
+    WebToken,
+    /// The path of a file.
+    Path,
+    /// The address of a container credential endpoint.
+    ContainerAddress,
     /// An address to which secrets go.
     ProtectedAddress,
     /// Any address.
@@ -76,8 +90,10 @@ impl Shape {
         match self {
             Self::AppId => "id",
             Self::PrivateKey => "PEM text",
-            Self::Secret | Self::Key | Self::Token | Self::AwsText => "text",
-            Self::ProtectedAddress | Self::AnyAddress => "address",
+            Self::Secret | Self::Key | Self::Token | Self::AwsText | Self::WebToken => "text",
+            Self::RoleArn => "ARN",
+            Self::Path => "path",
+            Self::ProtectedAddress | Self::AnyAddress | Self::ContainerAddress => "address",
         }
     }
 
@@ -85,8 +101,14 @@ impl Shape {
     pub const fn unit(self) -> &'static str {
         match self {
             Self::Key => "bytes",
-            Self::Secret | Self::Token | Self::AwsText => "characters",
-            Self::AppId | Self::PrivateKey | Self::ProtectedAddress | Self::AnyAddress => "",
+            Self::Secret | Self::Token | Self::AwsText | Self::WebToken => "characters",
+            Self::AppId
+            | Self::PrivateKey
+            | Self::RoleArn
+            | Self::Path
+            | Self::ProtectedAddress
+            | Self::AnyAddress
+            | Self::ContainerAddress => "",
         }
     }
 
@@ -101,6 +123,14 @@ impl Shape {
             Self::Key => "32 to 1024 bytes, no white space at either end",
             Self::Token => "16 to 256 letters, digits, `-`, `.`, `_` and `~`",
             Self::AwsText => "1 to 4096 visible ASCII characters",
+            Self::RoleArn => {
+                "the ARN of a role, `arn:aws:iam::<account>:role/<name>`, such as `arn:aws:iam::123456789012:role/scaleup`"
+            }
+            Self::WebToken => "4 to 20000 visible ASCII characters",
+            Self::Path => "an absolute path without `..`, 2 to 512 visible ASCII characters",
+            Self::ContainerAddress => {
+                "an https address, or http to this machine, 169.254.170.2, 169.254.170.23 or fd00:ec2::23; no user and fragment"
+            }
             Self::ProtectedAddress => {
                 "an https address, or http to this machine; no user, query and fragment"
             }
@@ -124,6 +154,17 @@ impl Shape {
                 (16..=256).contains(&value.len()) && value.bytes().all(is_allowed)
             }
             Self::AwsText => value.len() <= 4096 && value.bytes().all(|b| b.is_ascii_graphic()),
+            Self::RoleArn => RoleArn::parse(value).is_some(),
+            Self::WebToken => {
+                (4..=20_000).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_graphic())
+            }
+            Self::Path => {
+                (2..=512).contains(&value.len())
+                    && value.starts_with('/')
+                    && value.bytes().all(|b| b.is_ascii_graphic())
+                    && value.split('/').all(|part| part != "..")
+            }
+            Self::ContainerAddress => ContainerAddress::parse(value).is_some(),
             Self::AppId | Self::ProtectedAddress | Self::AnyAddress => trimmed,
         }
     }
@@ -142,23 +183,58 @@ pub static VARIABLES: &[&Variable] = &[
     &CRON_TOKEN,
     &CRON_TOKEN_PREVIOUS,
     &AWS_ENDPOINT_URL,
+    &WEBHOOK_AWS.access_key_id,
+    &WEBHOOK_AWS.secret_access_key,
+    &WEBHOOK_AWS.session_token,
+    &WEBHOOK_AWS.role_arn,
+    &WEBHOOK_AWS.web_identity_token,
+    &WEBHOOK_AWS.web_identity_token_file,
+    &WEBHOOK_AWS.container_credentials_uri,
+    &WEBHOOK_AWS.container_authorization_token,
     &SCALEUP_AWS.access_key_id,
     &SCALEUP_AWS.secret_access_key,
     &SCALEUP_AWS.session_token,
+    &SCALEUP_AWS.role_arn,
+    &SCALEUP_AWS.web_identity_token,
+    &SCALEUP_AWS.web_identity_token_file,
+    &SCALEUP_AWS.container_credentials_uri,
+    &SCALEUP_AWS.container_authorization_token,
     &LIFECYCLE_AWS.access_key_id,
     &LIFECYCLE_AWS.secret_access_key,
     &LIFECYCLE_AWS.session_token,
+    &LIFECYCLE_AWS.role_arn,
+    &LIFECYCLE_AWS.web_identity_token,
+    &LIFECYCLE_AWS.web_identity_token_file,
+    &LIFECYCLE_AWS.container_credentials_uri,
+    &LIFECYCLE_AWS.container_authorization_token,
     &SCALEDOWN_AWS.access_key_id,
     &SCALEDOWN_AWS.secret_access_key,
     &SCALEDOWN_AWS.session_token,
+    &SCALEDOWN_AWS.role_arn,
+    &SCALEDOWN_AWS.web_identity_token,
+    &SCALEDOWN_AWS.web_identity_token_file,
+    &SCALEDOWN_AWS.container_credentials_uri,
+    &SCALEDOWN_AWS.container_authorization_token,
     &REBALANCER_AWS.access_key_id,
     &REBALANCER_AWS.secret_access_key,
     &REBALANCER_AWS.session_token,
+    &REBALANCER_AWS.role_arn,
+    &REBALANCER_AWS.web_identity_token,
+    &REBALANCER_AWS.web_identity_token_file,
+    &REBALANCER_AWS.container_credentials_uri,
+    &REBALANCER_AWS.container_authorization_token,
+    &REGISTRAR_AWS.access_key_id,
+    &REGISTRAR_AWS.secret_access_key,
+    &REGISTRAR_AWS.session_token,
+    &REGISTRAR_AWS.role_arn,
+    &REGISTRAR_AWS.web_identity_token,
+    &REGISTRAR_AWS.web_identity_token_file,
+    &REGISTRAR_AWS.container_credentials_uri,
+    &REGISTRAR_AWS.container_authorization_token,
 ];
 
 const ACT_AT_GITHUB: &[Component] = &[Lifecycle, Scaledown, Rebalancer, Registrar];
 const RUN_ON_SCHEDULE: &[Component] = &[Scaleup, Lifecycle, Scaledown, Rebalancer];
-const REACH_AWS: &[Component] = &[Scaleup, Lifecycle, Scaledown, Rebalancer, Registrar];
 const TALK_TO_INSTANCES: &[Component] = &[Scaleup, Registrar];
 
 pub(super) static GITHUB_APP_ID: Variable = Variable {
@@ -266,53 +342,7 @@ pub(super) static AWS_ENDPOINT_URL: Variable = Variable {
     shape: Shape::AnyAddress,
     need: Need::Optional("AWS's own addresses"),
     secrecy: Secrecy::Plain,
-    components: REACH_AWS,
+    components: &Component::ALL,
     since: "0.1.0",
     meaning: "Another address for all of AWS's services, for emulators only.",
 };
-
-/// The three variables of a component's own AWS access key.
-pub(super) struct CredentialVariables {
-    pub(super) access_key_id: Variable,
-    pub(super) secret_access_key: Variable,
-    pub(super) session_token: Variable,
-}
-
-macro_rules! credentials {
-    ($name:ident, $component:expr, $prefix:literal) => {
-        pub(super) static $name: CredentialVariables = CredentialVariables {
-            access_key_id: Variable {
-                name: concat!($prefix, "_aws_access_key_id"),
-                shape: Shape::AwsText,
-                need: Need::Required,
-                secrecy: Secrecy::Plain,
-                components: &[$component],
-                since: "0.1.0",
-                meaning: concat!("The id of the AWS access key that ", $prefix, " alone uses."),
-            },
-            secret_access_key: Variable {
-                name: concat!($prefix, "_aws_secret_access_key"),
-                shape: Shape::AwsText,
-                need: Need::Required,
-                secrecy: Secrecy::Secret,
-                components: &[$component],
-                since: "0.1.0",
-                meaning: "The secret half of that key.",
-            },
-            session_token: Variable {
-                name: concat!($prefix, "_aws_session_token"),
-                shape: Shape::AwsText,
-                need: Need::Optional("a long-term key"),
-                secrecy: Secrecy::Secret,
-                components: &[$component],
-                since: "0.1.0",
-                meaning: "The session token of that key, when it is a temporary one.",
-            },
-        };
-    };
-}
-
-credentials!(SCALEUP_AWS, Scaleup, "scaleup");
-credentials!(LIFECYCLE_AWS, Lifecycle, "lifecycle");
-credentials!(SCALEDOWN_AWS, Scaledown, "scaledown");
-credentials!(REBALANCER_AWS, Rebalancer, "rebalancer");
