@@ -1,4 +1,5 @@
-//! What `jitr check` finds: the faults of the file and of the variables, each in one line, or that there are none.
+//! What `jitr check` finds: the faults of the file and of the variables, each in one line, or that there are none; and warnings of what
+//! works now and will not for ever.
 //! Not here: what GitHub and the cloud say about the configuration, which the rebalancer asks hourly.
 
 use std::fmt;
@@ -17,6 +18,8 @@ pub(crate) struct Verdict {
     policy: Option<Policy>,
     /// One line for each fault.
     lines: Vec<String>,
+    /// One line for each warning; none makes the configuration invalid.
+    warnings: Vec<String>,
 }
 
 impl Verdict {
@@ -27,8 +30,11 @@ impl Verdict {
             vec![Fault::of_file(what, "name the file with `--config`".to_owned())]
         });
         match text.and_then(|text| configuration::parse(&text)) {
-            Ok(policy) => Self { policy: Some(policy), lines: Vec::new() },
-            Err(faults) => Self { policy: None, lines: faults.iter().map(|f| f.in_file(name)).collect() },
+            Ok(policy) => Self { policy: Some(policy), lines: Vec::new(), warnings: Vec::new() },
+            Err(faults) => {
+                let lines = faults.iter().map(|f| f.in_file(name)).collect();
+                Self { policy: None, lines, warnings: Vec::new() }
+            }
         }
     }
 
@@ -38,7 +44,10 @@ impl Verdict {
         let get = |name: &str| get(&format!("SPIN_VARIABLE_{}", name.to_uppercase()));
         for component in Component::ALL {
             let faults = match Settings::read(component, get) {
-                Ok(settings) => settings.dear_faults(),
+                Ok(settings) => {
+                    self.warnings.extend(unrenewed_token(&settings));
+                    settings.dear_faults()
+                }
                 Err(faults) => faults,
             };
             for line in faults.iter().map(|f| f.in_file(ENVIRONMENT)) {
@@ -57,7 +66,7 @@ impl Verdict {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for line in &self.lines {
+        for line in self.lines.iter().chain(&self.warnings) {
             writeln!(f, "{line}")?;
         }
         match &self.policy {
@@ -68,6 +77,15 @@ impl fmt::Display for Verdict {
             Some(_) | None => Ok(()),
         }
     }
+}
+
+/// The warning of a session token that nobody renews.
+fn unrenewed_token(settings: &Settings) -> Option<String> {
+    let variable = settings.aws()?.session_token_without_renewal()?;
+    Some(format!(
+        "{ENVIRONMENT}: warning: {variable}: a session token ends, within 36 hours at the latest, and nobody renews this one; use a \
+         long-term key with a role, a web identity token or a container credential endpoint for anything but a trial"
+    ))
 }
 
 /// Number of offerings of all pools: each machine type in each subnet at each capacity type.

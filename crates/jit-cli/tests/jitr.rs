@@ -111,6 +111,24 @@ fn an_environment_that_is_right_is_valid_and_one_whose_key_cannot_sign_is_not() 
 }
 
 #[test]
+fn a_session_token_that_nobody_renews_is_a_warning_and_no_fault() {
+    let pem = RS256KeyPair::generate(2048).and_then(|key| key.to_pem()).expect("a key can be made");
+    let mut command = jitr(&["check", "--env"]);
+    command.envs(environment(&pem.replace('\n', "\\n")));
+    command.env("SPIN_VARIABLE_SCALEUP_AWS_SESSION_TOKEN", "SECRET-session");
+    let (code, printed) = output(command);
+    assert_eq!(code, Some(0), "{printed}");
+    let lines: Vec<&str> = printed.lines().collect();
+    assert_eq!(lines.len(), 2, "{printed}");
+    assert!(
+        lines[0].starts_with("environment: warning: scaleup_aws_session_token: a session token ends"),
+        "{printed}"
+    );
+    assert_eq!(lines[1], "configuration is valid: pools=1 offerings=16");
+    assert!(!printed.contains("SECRET"));
+}
+
+#[test]
 fn the_reference_is_the_committed_page() {
     let page =
         std::fs::read_to_string(repository().join("docs/configuration.md")).expect("the page is there");
