@@ -1,4 +1,5 @@
-//! Which hosts each component may call: a fact of its job, the configured regions and two addresses.
+//! Which hosts each component may call: a fact of its job, the configured regions, two addresses, and where its own rights and
+//! secrets come from.
 //! Not here: TOML of the manifest.
 
 use std::collections::BTreeSet;
@@ -17,7 +18,12 @@ enum Reach {
     Aws(&'static str),
     /// A service of AWS in the region where records and messages are kept, if they are kept in AWS.
     Storage(&'static str),
+    /// Systems Manager, in the regions where it names an image.
+    Parameters,
 }
+
+/// How the id of an image begins that is a parameter of Systems Manager.
+const PARAMETER: &str = "resolve:ssm:";
 
 /// The parent domains of AWS's services by the beginning of a region's name; `tests` hold them to what jit-aws calls.
 /// <https://docs.aws.amazon.com/general/latest/gr/rande.html>
@@ -38,55 +44,112 @@ pub(super) struct Origins<'a> {
     /// AWS's, if one address stands for all services.
     pub(super) aws: Option<String>,
     /// The configured regions.
-    pub(super) regions: &'a BTreeSet<String>,
+    pub(super) regions: &'a Regions,
     /// The region of table and queues; none when they are not in AWS.
     pub(super) storage: Option<&'a str>,
+}
+
+/// The regions that a configuration names.
+#[derive(Debug, Default)]
+pub(super) struct Regions {
+    /// Those of offerings.
+    pub(super) offered: BTreeSet<String>,
+    /// Those where an image is a parameter of Systems Manager.
+    pub(super) parameters: BTreeSet<String>,
+}
+
+/// What a component's own variables say about where it goes.
+#[derive(Debug, Default)]
+pub(super) struct Own {
+    /// Whether it assumes a role.
+    pub(super) has_role: bool,
+    /// Where it is handed its rights, if not by STS.
+    pub(super) endpoint: Option<String>,
+    /// The ARNs of its secrets in Secrets Manager.
+    pub(super) secrets: Vec<String>,
 }
 
 /// The hosts of a component, in a fixed order without repetition.
 ///
 /// # Errors
 /// When no component of that name is known: a new one needs a decision about what it may reach.
-pub(super) fn of(component: &str, origins: &Origins<'_>) -> Result<Vec<String>> {
+pub(super) fn of(component: &str, origins: &Origins<'_>, own: &Own) -> Result<Vec<String>> {
     let mut hosts = Vec::new();
-    for reach in reach(component).with_context(|| format!("nothing says what `{component}` may reach"))? {
-        match (reach, &origins.aws) {
-            (Reach::Function(name), _) => hosts.push(format!("http://{name}.spin.internal")),
-            (Reach::GitHub, _) => hosts.push(origins.github.clone()),
-            (Reach::Storage(_), _) if origins.storage.is_none() => {}
-            (Reach::Aws(_) | Reach::Storage(_), Some(endpoint)) => hosts.push(endpoint.clone()),
-            (Reach::Storage(service), None) => {
-                hosts.extend(origins.storage.iter().map(|region| aws(service, region)));
-            }
-            (Reach::Aws(service), None) => {
-                hosts.extend(origins.regions.iter().map(|region| aws(service, region)))
-            }
+    let in_all = |service: &str, regions: &BTreeSet<String>| -> Vec<String> {
+        match &origins.aws {
+            Some(endpoint) if !regions.is_empty() => vec![endpoint.clone()],
+            Some(_) => Vec::new(),
+            None => regions.iter().map(|region| aws(service, region)).collect(),
         }
+    };
+    let storage: BTreeSet<String> = origins.storage.iter().map(|region| (*region).to_owned()).collect();
+    for reach in reach(component).with_context(|| format!("nothing says what `{component}` may reach"))? {
+        match reach {
+            Reach::Function(name) => hosts.push(format!("http://{name}.spin.internal")),
+            Reach::GitHub => hosts.push(origins.github.clone()),
+            Reach::Aws(service) => hosts.extend(in_all(service, &origins.regions.offered)),
+            Reach::Storage(service) => hosts.extend(in_all(service, &storage)),
+            Reach::Parameters => hosts.extend(in_all("ssm", &origins.regions.parameters)),
+        }
+    }
+    if own.has_role {
+        // STS is asked where the call goes that needs the key.
+        hosts.extend(in_all("sts", &origins.regions.offered.union(&storage).cloned().collect()));
+    }
+    if let Some(endpoint) = &own.endpoint {
+        hosts.push(origin(endpoint)?);
+    }
+    for arn in &own.secrets {
+        hosts.extend(in_all("secretsmanager", &BTreeSet::from([secret_region(arn)?])));
     }
     let mut seen = BTreeSet::new();
     hosts.retain(|host| seen.insert(host.clone()));
     Ok(hosts)
 }
 
-/// The regions that a configuration's offerings name.
+/// The region in a secret's ARN.
+///
+/// # Errors
+/// When it is not the ARN of a secret.
+fn secret_region(arn: &str) -> Result<String> {
+    let mut parts = arn.split(':');
+    let (Some("arn"), Some(_), Some("secretsmanager"), Some(region)) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        bail!("`{arn}` is not the ARN of a secret");
+    };
+    check_region(region)?;
+    Ok(region.to_owned())
+}
+
+/// The regions that a configuration's offerings and images name.
 ///
 /// # Errors
 /// When it is not TOML, an offering has no region, a region could be no part of a host name, or there is none at all.
-pub(super) fn regions(configuration: &str) -> Result<BTreeSet<String>> {
+pub(super) fn regions(configuration: &str) -> Result<Regions> {
     let document: DocumentMut = configuration.parse()?;
-    let mut regions = BTreeSet::new();
-    let pools = document.get("pool").and_then(Item::as_array_of_tables).into_iter().flatten();
+    let mut regions = Regions::default();
+    let pools = || document.get("pool").and_then(Item::as_array_of_tables).into_iter().flatten();
+    let of =
+        |name: &'static str| pools().filter_map(move |pool| pool.get(name)?.as_array_of_tables()).flatten();
     let text = |table: &Table, key: &str| table.get(key).and_then(Item::as_str).map(str::to_owned);
-    for offering in pools.filter_map(|pool| pool.get("offering")?.as_array_of_tables()).flatten() {
+    for offering in of("offering") {
         if text(offering, "cloud").is_some_and(|cloud| cloud != "aws") {
             continue;
         }
         let region = text(offering, "region").context("an offering without region")?;
         check_region(&region)?;
-        regions.insert(region);
+        regions.offered.insert(region);
     }
-    if regions.is_empty() {
+    if regions.offered.is_empty() {
         bail!("no offering names an AWS region");
+    }
+    for image in of("image") {
+        if text(image, "id").is_some_and(|id| id.starts_with(PARAMETER)) {
+            let region = text(image, "region").context("an image without region")?;
+            check_region(&region)?;
+            regions.parameters.insert(region);
+        }
     }
     Ok(regions)
 }
@@ -140,7 +203,9 @@ pub(super) fn origin(address: &str) -> Result<String> {
 fn reach(component: &str) -> Option<&'static [Reach]> {
     Some(match component {
         "webhook" => &[Reach::Function("scaleup"), Reach::Function("lifecycle"), Reach::Storage("sqs")],
-        "scaleup" => &[Reach::Aws("ec2"), Reach::Storage("dynamodb"), Reach::Storage("sqs")],
+        "scaleup" => {
+            &[Reach::Aws("ec2"), Reach::Parameters, Reach::Storage("dynamodb"), Reach::Storage("sqs")]
+        }
         "lifecycle" | "rebalancer" => {
             &[Reach::GitHub, Reach::Aws("ec2"), Reach::Storage("dynamodb"), Reach::Storage("sqs")]
         }
@@ -166,7 +231,14 @@ mod tests {
         let partitions = AWS_DOMAINS.iter().map(|(beginning, _)| format!("{beginning}east-1"));
         let regions = ["us-east-1", "ap-southeast-4", "us-gov-west-1"].map(str::to_owned);
         for region in partitions.chain(regions) {
-            for service in [Service::Ec2, Service::Sts, Service::Sqs, Service::DynamoDb] {
+            for service in [
+                Service::Ec2,
+                Service::Sts,
+                Service::Sqs,
+                Service::DynamoDb,
+                Service::SecretsManager,
+                Service::Ssm,
+            ] {
                 let endpoint = Endpoint::regional(service, Region::parse(&region).unwrap());
                 let address = endpoint.uri().to_string();
                 assert_eq!(aws(service.as_str(), &region), origin(&address).unwrap(), "{region}");
@@ -183,6 +255,12 @@ mod tests {
             region = "us-west-2"
             [[pool.offering]]
             region = "eu-central-1"
+            [[pool.image]]
+            region = "us-west-2"
+            id = "ami-0123456789abcdef0"
+            [[pool.image]]
+            region = "eu-central-1"
+            id = "resolve:ssm:/a/b"
             [[pool]]
             [[pool.offering]]
             region = "us-west-2"
@@ -190,8 +268,9 @@ mod tests {
             cloud = "gcp"
             region = "europe-west4"
         "#;
-        let regions: Vec<_> = regions(configuration).unwrap().into_iter().collect();
-        assert_eq!(regions, ["eu-central-1", "us-west-2"]);
+        let regions = regions(configuration).unwrap();
+        assert_eq!(regions.offered.into_iter().collect::<Vec<_>>(), ["eu-central-1", "us-west-2"]);
+        assert_eq!(regions.parameters.into_iter().collect::<Vec<_>>(), ["eu-central-1"]);
     }
 
     #[test]
@@ -232,33 +311,75 @@ mod tests {
 
     #[test]
     fn a_component_reaches_what_its_job_needs_and_no_more() {
-        let regions = BTreeSet::from(["us-east-1".to_owned()]);
+        let regions = Regions { offered: ["us-east-1".to_owned()].into(), ..Regions::default() };
+        let (none, one) = (Own::default(), "http://127.0.0.1:1".to_owned());
         let origins = Origins {
             github: "https://api.github.com".to_owned(),
             aws: None,
             regions: &regions,
             storage: None,
         };
-        assert_eq!(of("scaleup", &origins).unwrap(), ["https://ec2.us-east-1.amazonaws.com"]);
+        assert_eq!(of("scaleup", &origins, &none).unwrap(), ["https://ec2.us-east-1.amazonaws.com"]);
         let registrar = ["https://api.github.com", "https://sts.us-east-1.amazonaws.com"];
-        assert_eq!(of("registrar", &origins).unwrap(), registrar);
-        assert!(of("newcomer", &origins).is_err());
-        let one = "http://127.0.0.1:1".to_owned();
+        assert_eq!(of("registrar", &origins, &none).unwrap(), registrar);
+        assert!(of("newcomer", &origins, &none).is_err());
         let origins =
             Origins { github: one.clone(), aws: Some(one.clone()), regions: &regions, storage: None };
-        assert_eq!(of("lifecycle", &origins).unwrap(), [one]);
+        assert_eq!(of("lifecycle", &origins, &none).unwrap(), [one]);
+    }
+
+    #[test]
+    fn a_role_an_endpoint_a_secret_and_an_images_parameter_each_open_their_own_host() {
+        let regions = Regions {
+            offered: ["us-east-1", "us-west-2"].map(str::to_owned).into(),
+            parameters: ["us-west-2".to_owned()].into(),
+        };
+        let origins = Origins {
+            github: "https://api.github.com".to_owned(),
+            aws: None,
+            regions: &regions,
+            storage: None,
+        };
+        let more = |component: &str, own: &Own| -> Vec<String> {
+            let before = of(component, &origins, &Own::default()).unwrap();
+            let after = of(component, &origins, own).unwrap();
+            after.into_iter().filter(|host| !before.contains(host)).collect()
+        };
+        let scaleup = of("scaleup", &origins, &Own::default()).unwrap();
+        assert_eq!(scaleup.last().map(String::as_str), Some("https://ssm.us-west-2.amazonaws.com"));
+        let role = Own { has_role: true, ..Own::default() };
+        assert_eq!(
+            more("scaledown", &role),
+            ["https://sts.us-east-1.amazonaws.com", "https://sts.us-west-2.amazonaws.com"]
+        );
+        let endpoint = "http://169.254.170.2/v2/credentials/x".to_owned();
+        let endpoint = Own { endpoint: Some(endpoint), ..Own::default() };
+        assert_eq!(more("scaledown", &endpoint), ["http://169.254.170.2"]);
+        let arn = "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:x-AbCdEf".to_owned();
+        let secret = Own { secrets: vec![arn], ..Own::default() };
+        assert_eq!(more("webhook", &secret), ["https://secretsmanager.cn-north-1.amazonaws.com.cn"]);
+        for wrong in ["x", "arn:aws:ssm:us-east-1:1:x", "arn:aws:secretsmanager:*:1:secret:x"] {
+            assert!(
+                of("webhook", &origins, &Own { secrets: vec![wrong.to_owned()], ..Own::default() }).is_err()
+            );
+        }
     }
 
     #[test]
     fn table_and_queues_are_reached_where_they_are_and_by_nobody_who_keeps_none() {
-        let regions = BTreeSet::from(["us-east-1".to_owned()]);
+        let regions = Regions { offered: ["us-east-1".to_owned()].into(), ..Regions::default() };
         let github = "https://api.github.com".to_owned();
         let origins = Origins { github, aws: None, regions: &regions, storage: Some("eu-west-1") };
-        let webhook = of("webhook", &origins).unwrap();
+        let none = Own::default();
+        let webhook = of("webhook", &origins, &none).unwrap();
         assert_eq!(webhook.last().map(String::as_str), Some("https://sqs.eu-west-1.amazonaws.com"));
         assert!(!webhook.iter().any(|host| host.contains("dynamodb")), "{webhook:?}");
-        let scaleup = of("scaleup", &origins).unwrap();
+        let scaleup = of("scaleup", &origins, &none).unwrap();
         assert!(scaleup.contains(&"https://dynamodb.eu-west-1.amazonaws.com".to_owned()), "{scaleup:?}");
+        let role = Own { has_role: true, ..Own::default() };
+        let webhook = of("webhook", &origins, &role).unwrap();
+        assert_eq!(webhook.last().map(String::as_str), Some("https://sts.us-east-1.amazonaws.com"));
+        assert!(webhook.contains(&"https://sts.eu-west-1.amazonaws.com".to_owned()), "{webhook:?}");
         let aws = "[storage]\nbackend = \"aws\"\n";
         assert_eq!(storage(&format!("{aws}region = \"eu-west-1\"")).unwrap().as_deref(), Some("eu-west-1"));
         assert_eq!(storage("[storage]\nregion = \"eu-west-1\"").unwrap(), None);

@@ -1,20 +1,20 @@
 //! Puts hosts and defaults into the text of a manifest and leaves every comment where it is.
 //! Not here: which hosts.
 
-use std::collections::BTreeSet;
-
 use anyhow::{Context as _, Result};
 use toml_edit::{Array, DocumentMut, Item, TableLike, Value};
 
 use super::Addresses;
-use super::hosts::{self, Origins};
+use super::hosts::{self, Origins, Own, Regions};
 
 const GITHUB_API: &str = "github_api_url";
 const AWS_ENDPOINT: &str = "aws_endpoint_url";
+/// The variables that name secrets in Secrets Manager.
+const SECRET_ARNS: [&str; 2] = ["github_private_key_secret_arn", "github_webhook_secret_arn"];
 
 pub(super) fn with_hosts(
     manifest: &str,
-    regions: &BTreeSet<String>,
+    regions: &Regions,
     storage: Option<&str>,
     addresses: Addresses<'_>,
 ) -> Result<String> {
@@ -24,13 +24,15 @@ pub(super) fn with_hosts(
     let aws = default(variables, AWS_ENDPOINT, addresses.aws_endpoint)?;
     let aws = if aws.is_empty() { None } else { Some(hosts::origin(&aws)?) };
     let origins = Origins { github: hosts::origin(&github)?, aws, regions, storage };
+    let variables = document.get("variables").cloned().unwrap_or_default();
 
     for (name, component) in table(&mut document, "component")?.iter_mut() {
+        let own = own(&variables, component, name.get());
         let allowed = component
             .get_mut("allowed_outbound_hosts")
             .and_then(Item::as_array_mut)
             .with_context(|| format!("component `{}` has no list `allowed_outbound_hosts`", name.get()))?;
-        let hosts = hosts::of(name.get(), &origins)?;
+        let hosts = hosts::of(name.get(), &origins, &own)?;
         if !allowed.iter().map(Value::as_str).eq(hosts.iter().map(|host| Some(host.as_str()))) {
             replace(allowed, hosts);
         }
@@ -52,6 +54,21 @@ fn default(variables: &mut dyn TableLike, name: &str, given: Option<&str>) -> Re
         *value.decor_mut() = surroundings;
     }
     value.as_str().map(str::to_owned).with_context(|| format!("the default of `{name}` is not text"))
+}
+
+/// What the defaults of a component's own variables say about where it goes.
+fn own(variables: &Item, component: &Item, name: &str) -> Own {
+    let is_bound =
+        |variable: &str| component.get("variables").is_some_and(|bound| bound.get(variable).is_some());
+    let value = |variable: &str| {
+        let text = variables.get(variable)?.get("default")?.as_str()?;
+        (is_bound(variable) && !text.is_empty()).then(|| text.to_owned())
+    };
+    Own {
+        has_role: value(&format!("{name}_aws_role_arn")).is_some(),
+        endpoint: value(&format!("{name}_aws_container_credentials_uri")),
+        secrets: SECRET_ARNS.iter().filter_map(|variable| value(variable)).collect(),
+    }
 }
 
 fn replace(allowed: &mut Array, hosts: Vec<String>) {
@@ -83,8 +100,19 @@ allowed_outbound_hosts = [ "https://old.example", ] # after
 source = "x.wasm"
 "#;
 
-    fn regions() -> BTreeSet<String> {
-        ["eu-central-1", "us-east-1"].map(str::to_owned).into()
+    fn regions() -> Regions {
+        Regions { offered: ["eu-central-1", "us-east-1"].map(str::to_owned).into(), ..Regions::default() }
+    }
+
+    #[test]
+    fn the_default_of_a_bound_variable_opens_its_host_and_an_unbound_one_none() {
+        let role = r#"lifecycle_aws_role_arn = { default = "arn:aws:iam::123456789012:role/x" }"#;
+        let manifest = MANIFEST.replace("[component.webhook]", &format!("{role}\n[component.webhook]"));
+        let written = with_hosts(&manifest, &regions(), None, Addresses::default()).unwrap();
+        assert!(!written.contains("sts."), "{written}");
+        let bound = format!("{manifest}variables = {{ lifecycle_aws_role_arn = \"x\" }}\n");
+        let written = with_hosts(&bound, &regions(), None, Addresses::default()).unwrap();
+        assert!(written.contains("\"https://sts.us-east-1.amazonaws.com\""), "{written}");
     }
 
     #[test]
