@@ -18,12 +18,16 @@ use serde_json::json;
 
 use crate::aws::Aws;
 use crate::effects::{Effects, Request, Response, SendError};
+use crate::images;
 use crate::limits;
 use crate::settings::{AwsAccess, ClaimKeys};
-use crate::shell::Shell;
+use crate::shell::{Shell, chain};
 use crate::time::domain_time;
 use crate::token::{self, Token};
 use crate::user_data::UserData;
+
+/// The code of a refusal of ours: the image is the name of a parameter that could not be resolved when the batch was born.
+const IMAGE_NOT_RESOLVED: &str = "ImageNotResolved";
 
 /// The clouds as one invocation reaches them.
 pub struct Clouds<'s, 'e, E: Effects> {
@@ -82,6 +86,15 @@ impl<'s, 'e, E: Effects> Clouds<'s, 'e, E> {
 
     /// Sends a try's request, the same for ever, and reads what came of it.
     pub async fn launch(&self, launch: Launch<'_>) -> Reply {
+        if let Some(name) =
+            launch.batch.place(launch.attempt).and_then(|p| images::parameter(p.image.id.as_str()))
+        {
+            self.shell.error(
+                "a launch has no image",
+                json!({ "class.key": launch.class.as_str(), "parameter": name.as_str() }),
+            );
+            return Reply::Refused(Reason::Refused { code: IMAGE_NOT_RESOLVED.into() });
+        }
         let (endpoint, request, place) = match self.launch_request(&launch) {
             Ok(built) => built,
             Err(why) => {
@@ -109,9 +122,27 @@ impl<'s, 'e, E: Effects> Clouds<'s, 'e, E> {
                 Reply::Launched { live: keys(live), ended: keys(ended) }
             }
             Err(error) => {
-                self.shell.failed("a launch brought no instance", &error);
+                self.report(&error, &place);
                 reply_of(&error)
             }
+        }
+    }
+
+    /// Logs why a launch brought nothing: for a person where only a person can help.
+    fn report(&self, error: &Ec2Error, place: &Offering) {
+        match error {
+            Ec2Error::InsufficientCapacity(_)
+            | Ec2Error::Quota(_)
+            | Ec2Error::Throttled(_)
+            | Ec2Error::UnknownOutcome(_)
+            | Ec2Error::IdempotencyMismatch(_) => self.shell.failed("a launch brought no instance", error),
+            Ec2Error::Refused(_)
+            | Ec2Error::NotFound { .. }
+            | Ec2Error::ClockSkew(_)
+            | Ec2Error::Unclassified(_) => self.shell.error(
+                "a launch was refused, and will be until something is changed",
+                json!({ "offering": place.key(), "code": error.detail().code, "cause": chain(error) }),
+            ),
         }
     }
 

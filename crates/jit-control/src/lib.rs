@@ -17,6 +17,7 @@ pub mod observe;
 pub mod token;
 pub mod user_data;
 pub mod aws;
+pub mod images;
 pub mod cloud;
 pub mod github;
 

@@ -11,12 +11,13 @@ use jit_domain::class::{Class, Outcome};
 use jit_domain::decide::scaleup::{self as decide, Reply, Stamp, Step};
 use jit_domain::ids::{BatchId, ClassKey, Digest};
 use jit_domain::instance::Instance;
-use jit_domain::policy::Offering;
+use jit_domain::policy::{Offering, Policy};
 use jit_domain::pool::OfferingHealth;
 use serde_json::json;
 
 use crate::cloud::{Clouds, Launch};
 use crate::effects::Effects;
+use crate::images::Images;
 use crate::ledger::{Key, Kind, Ledger as _};
 use crate::limits;
 use crate::observe::{self, Batch};
@@ -49,12 +50,16 @@ pub struct Summary {
 pub async fn run<E: Effects>(shell: &Shell<'_, E>, settings: &ScaleupSettings) -> Result<Summary, Failure> {
     let ran_at = shell.now();
     let mut total = Summary::default();
+    let mut images = Images::new(&shell.policy);
     for round in 0..limits::DRAIN_AGAIN_MAX {
         let Some((lease, batch)) = observe::begin(shell, QueueName::Jobs).await? else { break };
         let is_more = batch.received > 0;
         // Capacity, caps and unknown tries move without a message: the first look always decides.
-        let drained =
-            if is_more || round == 0 { drain(shell, settings, &batch).await } else { Ok(Summary::default()) };
+        let drained = if is_more || round == 0 {
+            drain(shell, settings, &mut images, &batch).await
+        } else {
+            Ok(Summary::default())
+        };
         shell.release_lease(lease).await?;
         let summary = drained?;
         total.messages += summary.messages;
@@ -79,6 +84,7 @@ pub async fn run<E: Effects>(shell: &Shell<'_, E>, settings: &ScaleupSettings) -
 async fn drain<E: Effects>(
     shell: &Shell<'_, E>,
     settings: &ScaleupSettings,
+    images: &mut Images<'_>,
     batch: &Batch,
 ) -> Result<Summary, Failure> {
     let mut summary = Summary { messages: batch.received, ..Summary::default() };
@@ -99,10 +105,16 @@ async fn drain<E: Effects>(
     let mut done: Option<Vec<String>> = Some(handles_of(batch, &recorded));
     for round in 0..limits::DRAIN_ROUNDS_MAX {
         let now = shell.now();
-        let steps = {
-            let observed = world.observed(&shell.policy, now);
+        let plan = |policy: &Policy| {
+            let observed = world.observed(policy, now);
             decide::plan(&observed, &observed.balance(), &world.health, &stamp)
         };
+        let mut steps = plan(images.policy());
+        // Only who is about to launch asks which image a name stands for, and then decides again with the ids.
+        let launches = steps.iter().any(|step| !step.sends.is_empty());
+        if launches && images.resolve(shell, &settings.aws).await {
+            steps = plan(images.policy());
+        }
         let written = write(shell, &mut world, steps, done.take()).await?;
         let sends: usize = written.iter().map(|s| s.sends.len()).sum();
         if sends == 0 {

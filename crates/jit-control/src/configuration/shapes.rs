@@ -7,6 +7,7 @@ use jit_domain::ids::{
 use jit_domain::policy::{CapacityType, ImageKind, Machine, Paused, PoolScope, PublicAddress};
 
 use super::form::{Flag, Integer, Text, Word};
+use crate::images;
 
 /// Largest id that GitHub's API can hand out: its schema has 64-bit signed integers.
 const GITHUB_ID_MAX: u64 = i64::MAX as u64;
@@ -111,11 +112,13 @@ pub(super) const SUBNET: Text<SubnetId> = Text {
     parse: |t| has_id(t, "subnet-").then(|| SubnetId::new(t)),
 };
 
-/// An image's id.
+/// An image's id, or the parameter of Systems Manager that holds it:
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-systems-manager-parameter-to-find-AMI.html>.
 pub(super) const IMAGE: Text<ImageId> = Text {
-    rule: "`ami-` and 8 or 17 hexadecimal digits",
+    rule: "`ami-` and 8 or 17 hexadecimal digits, or `resolve:ssm:` and the path of a parameter that holds such an id, such as \
+           `resolve:ssm:/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id`",
     example: "ami-0123456789abcdef0",
-    parse: |t| has_id(t, "ami-").then(|| ImageId::new(t)),
+    parse: |t| (images::is_id(t) || images::parameter(t).is_some()).then(|| ImageId::new(t)),
 };
 
 /// A security group's id.

@@ -170,8 +170,12 @@ pub(crate) mod image {
     pub(crate) static REGION: Key<Text<Region>> =
         required("region", shapes::REGION, "Is the region that has the image.");
 
-    pub(crate) static ID: Key<Text<ImageId>> =
-        required("id", shapes::IMAGE, "Is the image's id in that region.");
+    pub(crate) static ID: Key<Text<ImageId>> = required(
+        "id",
+        shapes::IMAGE,
+        "Is the image's id in that region, or the parameter that holds it. \
+         A parameter is read when instances are about to be launched.",
+    );
 
     pub(crate) static KIND: Key<Word<ImageKind>> = required(
         "kind",
