@@ -8,9 +8,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
-use crate::reply::{self, Fault, REPLY_BYTES_MAX};
+use crate::reply::{self, Fault};
 
 const X_AMZ_TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+/// The largest reply that is parsed, in bytes: DynamoDB's largest has items of 16 MB, and base64 adds a third.
+const REPLY_BYTES_MAX: usize = 24 << 20;
 /// Where the code stands when it is not in the document.
 const X_AMZN_ERRORTYPE: &str = "x-amzn-errortype";
 
@@ -21,6 +23,7 @@ pub(crate) enum Version {
     #[cfg_attr(not(test), expect(dead_code, reason = "its first users are SQS and DynamoDB"))]
     V1_0,
     /// Secrets Manager and Systems Manager.
+    #[expect(dead_code, reason = "Secrets Manager and Systems Manager are not called yet")]
     V1_1,
 }
 

@@ -5,6 +5,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod container;
+pub mod dynamodb;
 pub mod ec2;
 pub mod endpoint;
 mod expiry;
