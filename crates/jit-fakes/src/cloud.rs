@@ -1,12 +1,13 @@
-//! AWS on one endpoint: EC2's Query API and STS, for one account.
+//! AWS on one endpoint: EC2's Query API, STS and DynamoDB, for one account.
 //! Every request's signature is checked with a signer that is not ours; the credential scope says which service and region is meant.
-//! Not in it: SQS, DynamoDB, AssumeRole, other clouds, and what runs on an instance (`crate::instance`).
+//! Not in it: SQS, AssumeRole, other clouds, and what runs on an instance (`crate::instance`).
 
 mod access;
 mod billing;
 mod capacity;
 mod catalogue;
 mod delay;
+mod dynamodb;
 mod ec2;
 mod error;
 mod faults;
@@ -31,6 +32,7 @@ pub use self::billing::{Billed, BillingKey};
 pub use self::capacity::{CapacityPool, Quotas};
 pub use self::catalogue::{CapacityType, Catalogue, MachineType, Subnet};
 pub use self::delay::Delay;
+pub use self::dynamodb::{DynamoDb, DynamoDbSettings, WriteCost, WrittenItem};
 use self::ec2::Ec2;
 pub use self::ec2::{
     Change, Ec2Instance, EndReason, HistoryEntry, InstanceState, Launch, MetadataOptions, ShutdownBehavior,
@@ -85,6 +87,7 @@ pub struct RequestKey {
 #[derive(Debug)]
 pub struct Aws {
     ec2: Ec2,
+    dynamodb: DynamoDb,
     access: Access,
     /// Faults still to come.
     pub faults: Faults,
@@ -106,6 +109,7 @@ impl Aws {
     pub fn new(config: AwsConfig) -> Self {
         let AwsConfig { account, seed, catalogue, limits, times } = config;
         Self {
+            dynamodb: DynamoDb::new(account.clone(), Random::new(seed)),
             ec2: Ec2::new(account, catalogue, limits, times, Random::new(seed)),
             access: Access::default(),
             faults: Faults::default(),
@@ -255,6 +259,7 @@ impl Aws {
     fn tick(&mut self, now: Timestamp) -> Timestamp {
         self.now = self.now.max(now);
         self.ec2.advance(self.now);
+        self.dynamodb.advance(self.now);
         self.now
     }
 
@@ -343,11 +348,23 @@ enum Delivery {
     Never,
 }
 
+fn deliver(mut response: Response<Vec<u8>>, delivery: Delivery) -> Response<Vec<u8>> {
+    match delivery {
+        Delivery::Prompt => {}
+        Delivery::Late(delay) => drop(response.extensions_mut().insert(ReplyDelay(delay))),
+        Delivery::Never => drop(response.extensions_mut().insert(ReplyLost)),
+    }
+    response
+}
+
 impl Model for Aws {
     fn handle(&mut self, now: Timestamp, request: http::Request<Vec<u8>>) -> Response<Vec<u8>> {
         let now = self.tick(now);
         self.request_count += 1;
         let request_id = request_id(self.ec2.random.of("request", self.request_count), self.request_count);
+        if dynamodb::is_meant(&request) {
+            return self.handle_dynamodb(&request, &request_id, now);
+        }
         let query = Query::read(request.uri().query(), request.body());
         let service = service_of(&request, &query);
         let (result, delivery, action, name) = match self.caller(&request, service, now) {
@@ -364,16 +381,11 @@ impl Model for Aws {
         let outcome = result.as_ref().err().map_or("ok", |error| error.code.as_str()).to_owned();
         let key = RequestKey { action: action.into(), caller: name, outcome };
         *self.requests.entry(key).or_insert(0) += 1;
-        let mut response = result.unwrap_or_else(|error| match service {
+        let response = result.unwrap_or_else(|error| match service {
             Service::Ec2 => error.as_ec2(&request_id),
             Service::Sts => error.as_sts(&request_id),
         });
-        match delivery {
-            Delivery::Prompt => {}
-            Delivery::Late(delay) => drop(response.extensions_mut().insert(ReplyDelay(delay))),
-            Delivery::Never => drop(response.extensions_mut().insert(ReplyLost)),
-        }
-        response
+        deliver(response, delivery)
     }
 
     fn next_at(&self) -> Option<Timestamp> {

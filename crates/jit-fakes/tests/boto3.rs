@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::process::Command;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/boto3/drive.py");
+const DYNAMODB_SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/boto3/dynamodb.py");
 /// A Python that does not come back is an error, not a long test.
 const RUN_MAX: Duration = Duration::from_secs(240);
 
@@ -30,7 +31,7 @@ fn model() -> Aws {
     // Enough for the script's own launches, and too few for its last check.
     config.limits.run_requests = BucketSize { size: 20, per_second: 0 };
     let mut aws = Aws::new(config);
-    let all = ["ec2:*", "iam:PassRole"];
+    let all = ["ec2:*", "iam:PassRole", "dynamodb:*"];
     let secret = |text: &str| SecretString::from(text);
     aws.add_principal(Principal::new("operator", "AKIAOPERATOR", secret("operator secret"), &all));
     aws.add_principal(Principal::new(
@@ -49,10 +50,41 @@ fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
+/// Whether the tests can run; says so if not.
+async fn has_boto3() -> bool {
+    let is_there = python(&["-c", "import boto3"], &[]).await.is_ok_and(|output| output.status.success());
+    if !is_there {
+        println!("skipped: boto3 is not installed");
+    }
+    is_there
+}
+
+#[tokio::test]
+async fn boto3_makes_a_table_writes_on_conditions_queries_and_understands_every_refusal_of_dynamodb() {
+    if !has_boto3().await {
+        return;
+    }
+    let server = Server::new(model(), Clock::real());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let serving = tokio::spawn({
+        let server = server.clone();
+        async move { server.serve(listener).await }
+    });
+    let environment = [
+        ("AWS_ENDPOINT_URL", endpoint.as_str()),
+        ("AWS_ACCESS_KEY_ID", "AKIAOPERATOR"),
+        ("AWS_SECRET_ACCESS_KEY", "operator secret"),
+    ];
+    assert_eq!(text(&python(&[DYNAMODB_SCRIPT], &environment).await.unwrap()), "ok");
+    let queries = server.with(|aws, _| aws.requests_of("Query"));
+    assert!(queries >= 3, "the script has been here: {queries}");
+    serving.abort();
+}
+
 #[tokio::test]
 async fn boto3_launches_describes_pages_terminates_and_understands_every_refusal() {
-    if !python(&["-c", "import boto3"], &[]).await.is_ok_and(|output| output.status.success()) {
-        println!("skipped: boto3 is not installed");
+    if !has_boto3().await {
         return;
     }
     let server = Server::new(model(), Clock::real());
