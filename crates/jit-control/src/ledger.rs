@@ -7,9 +7,17 @@ use std::time::Duration;
 
 use jit_domain::time::Timestamp;
 
+use crate::effects::Effects;
+
 pub mod key_value;
 #[cfg(any(test, feature = "suites"))]
 pub mod suite;
+
+/// Longest name of a record, in bytes: with the longest prefix and suffix a key of Spin's store stays within its 256 bytes.
+pub const NAME_BYTES_MAX: usize = 200;
+/// Longest value, in bytes, so that it fits everywhere: an item of DynamoDB has at most 400 KiB, with its name twice and
+/// what the ledger needs for itself.
+pub const VALUE_BYTES_MAX: usize = 350 << 10;
 
 /// What a record is about. With the name it makes the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,7 +81,7 @@ impl Kind {
 pub struct Key {
     /// What it is about.
     pub kind: Kind,
-    /// Which one; at most 200 bytes.
+    /// Which one; 1 to [`NAME_BYTES_MAX`] bytes.
     pub name: String,
 }
 
@@ -97,7 +105,7 @@ pub struct Record {
     pub key: Key,
     /// Its version: 1 at first, one more with each write. A deleted record's successor goes on counting.
     pub version: u64,
-    /// The value, at most 1 MB.
+    /// The value, at most [`VALUE_BYTES_MAX`] bytes.
     pub value: Vec<u8>,
 }
 
@@ -117,7 +125,7 @@ pub struct Write {
 pub enum Change {
     /// A new value.
     Put {
-        /// The value, at most 1 MB.
+        /// The value, at most [`VALUE_BYTES_MAX`] bytes.
         value: Vec<u8>,
         /// Whether the record is in the index of open records of its kind.
         index: Index,
@@ -219,4 +227,44 @@ pub trait Ledger {
     /// # Errors
     /// [`LedgerError`].
     async fn tidy(&self, until: Timestamp) -> Result<u64, LedgerError>;
+}
+
+/// Refuses a name that some store could not take.
+fn check_name(key: &Key) -> Result<(), LedgerError> {
+    if key.name.is_empty() || key.name.len() > NAME_BYTES_MAX {
+        let cause = format!("a name has 1 to {NAME_BYTES_MAX} bytes, this one {}", key.name.len());
+        return Err(LedgerError::Refused { key: key.kind.as_str().to_owned(), cause });
+    }
+    Ok(())
+}
+
+/// Refuses what some store could not take, before any of a commit is written.
+fn check_write(write: &Write) -> Result<(), LedgerError> {
+    check_name(&write.key)?;
+    match &write.value {
+        Change::Put { value, .. } if value.len() > VALUE_BYTES_MAX => {
+            let cause = format!("a value has at most {VALUE_BYTES_MAX} bytes, this one {}", value.len());
+            Err(refused(&write.key, &cause))
+        }
+        Change::Put { .. } | Change::Delete => Ok(()),
+    }
+}
+
+fn busy(key: impl ToString, cause: &str) -> LedgerError {
+    LedgerError::Busy { key: key.to_string(), cause: cause.to_owned() }
+}
+
+fn refused(key: impl ToString, cause: &str) -> LedgerError {
+    LedgerError::Refused { key: key.to_string(), cause: cause.to_owned() }
+}
+
+/// Logs a record that must not hide all others; its own readers get the error.
+fn log_unreadable(effects: &impl Effects, key: &str, cause: &str) {
+    let line = serde_json::json!({
+        "level": "error",
+        "message": "a record is left out because it cannot be read",
+        "record.key": key,
+        "error": cause,
+    });
+    effects.log(&line.to_string());
 }

@@ -25,8 +25,10 @@ pub const FILLED_KEPT: Duration = Duration::from_secs(10 * 60);
 /// A full batch is kept at least this long, records or not: an invocation that listed instances before these had records
 /// must not miss both them and their batch. No invocation lives longer.
 pub const FILLED_KEPT_MIN: Duration = Duration::from_secs(60);
-/// Closed batches of one class; each takes some 3 KB of a record that may have 1 MB (400 KB at DynamoDB).
+/// Closed batches of one class; each takes some 3 KB of a record that may have 350 KiB.
 pub const CLOSED_BATCHES_MAX: usize = 48;
+/// Instances of all closed batches of one class: eight full ones. Each takes some 40 bytes of the same record.
+pub const CLOSED_INSTANCES_MAX: usize = 2048;
 /// An id without a record counts as supply for this long after its launch: rebalancer makes missing records once a minute.
 pub const UNRECORDED_COVERS: Duration = Duration::from_secs(90);
 /// First wait after slots lapsed; doubles with each lapse.

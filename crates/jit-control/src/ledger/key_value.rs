@@ -36,7 +36,10 @@ use jit_domain::time::Timestamp;
 
 use self::header::Header;
 use self::limits::PAGE;
-use super::{Committed, Key, Kind, Ledger, LedgerError, Page, Record, Write};
+use super::{
+    Committed, Key, Kind, Ledger, LedgerError, Page, Record, Write, busy, check_name, check_write,
+    log_unreadable, refused,
+};
 use crate::effects::store::Store;
 use crate::effects::{Effects, KeyValueError};
 
@@ -124,8 +127,7 @@ impl<'a, E: Effects> KeyValueLedger<'a, E> {
                     records.push(Record { key: key.clone(), version: header.version, value });
                 }
                 Ok(_) => {}
-                // One record that cannot be read must not hide all others; its own readers get the error.
-                Err(LedgerError::Refused { key, cause }) => self.log_unreadable(&key, &cause),
+                Err(LedgerError::Refused { key, cause }) => log_unreadable(self.store.effects, &key, &cause),
                 Err(busy @ LedgerError::Busy { .. }) => return Err(busy),
             }
         }
@@ -140,16 +142,6 @@ impl<'a, E: Effects> KeyValueLedger<'a, E> {
         let stored = bytes.map(Header::decode).transpose().map_err(|cause| refused(key, &cause))?;
         self.remember(key, stored.as_ref().map(|(header, _)| header));
         Ok(stored)
-    }
-
-    fn log_unreadable(&self, key: &str, cause: &str) {
-        let line = serde_json::json!({
-            "level": "error",
-            "message": "a record is left out because it cannot be read",
-            "record.key": key,
-            "error": cause,
-        });
-        self.store.effects.log(&line.to_string());
     }
 }
 
@@ -179,7 +171,7 @@ impl<E: Effects> Ledger for KeyValueLedger<'_, E> {
 
     async fn commit(&self, writes: Vec<Write>) -> Result<Committed, LedgerError> {
         for write in &writes {
-            commit::check(write)?;
+            check_write(write)?;
         }
         for (place, write) in writes.into_iter().enumerate() {
             if self.commit_one(write).await? == commit::Step::Lost {
@@ -206,22 +198,6 @@ pub fn record_at(key: &str, bytes: &[u8]) -> Option<Record> {
     let key = keys::parse_record(key)?;
     let (header, value) = Header::decode(bytes.to_vec()).ok()?;
     (!header.deleted).then_some(Record { key, version: header.version, value })
-}
-
-fn check_name(key: &Key) -> Result<(), LedgerError> {
-    if key.name.is_empty() || key.name.len() > limits::NAME_BYTES_MAX {
-        let cause = format!("a name has 1 to {} bytes, this one {}", limits::NAME_BYTES_MAX, key.name.len());
-        return Err(LedgerError::Refused { key: key.kind.as_str().to_owned(), cause });
-    }
-    Ok(())
-}
-
-fn busy(key: impl ToString, cause: &str) -> LedgerError {
-    LedgerError::Busy { key: key.to_string(), cause: cause.to_owned() }
-}
-
-fn refused(key: impl ToString, cause: &str) -> LedgerError {
-    LedgerError::Refused { key: key.to_string(), cause: cause.to_owned() }
 }
 
 fn fault(key: impl ToString, error: KeyValueError) -> LedgerError {

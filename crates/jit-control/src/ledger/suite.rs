@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::{Change, Committed, Index, Key, Kind, Ledger, LedgerError, Record, Write};
+use super::{
+    Change, Committed, Index, Key, Kind, Ledger, LedgerError, NAME_BYTES_MAX, Record, VALUE_BYTES_MAX, Write,
+};
 
 mod model;
 mod races;
@@ -175,8 +177,8 @@ async fn names_and_values_are_any_text_and_bytes(ledger: &impl Ledger, run: &str
         assert_eq!(read(ledger, &key).await.map(|r| r.value), Some(value.to_vec()), "{name}");
     }
     assert_eq!(open_records(ledger, Kind::Instance, run).await.len(), names.len());
-    let longest = Key::new(Kind::Job, format!("{run}/{}", "n".repeat(199 - run.len())));
-    let large = vec![b'v'; 1_000_000];
+    let longest = Key::new(Kind::Job, format!("{run}/{}", "n".repeat(NAME_BYTES_MAX - 1 - run.len())));
+    let large = vec![b'v'; VALUE_BYTES_MAX];
     assert_eq!(commit(ledger, &longest, 0, put(&large, Index::Open)).await, Committed::Written);
     assert_eq!(read(ledger, &longest).await.map(|r| r.value), Some(large));
     assert_eq!(commit(ledger, &longest, 1, Change::Delete).await, Committed::Written);
@@ -184,8 +186,8 @@ async fn names_and_values_are_any_text_and_bytes(ledger: &impl Ledger, run: &str
 
 async fn too_much_is_refused_and_nothing_written(ledger: &impl Ledger, run: &str) {
     let fine = Key::new(Kind::Job, format!("{run}/fine"));
-    let long_name = Key::new(Kind::Job, format!("{run}/{}", "n".repeat(200)));
-    let large = vec![0; 1_100_000];
+    let long_name = Key::new(Kind::Job, format!("{run}/{}", "n".repeat(NAME_BYTES_MAX)));
+    let large = vec![0; VALUE_BYTES_MAX + 1];
     for bad in [write(&long_name, 0, put(b"", Index::Open)), write(&fine, 0, put(&large, Index::Open))] {
         let good = write(&fine, 0, put(b"", Index::Open));
         let answer = ledger.commit(vec![good, bad]).await;

@@ -19,6 +19,43 @@ pub(crate) mod golden;
 /// Objects of a form whose keys are not field names: maps, and the one word of a phase or an outcome.
 const NOT_FIELDS: [&str; 6] = ["reservations", "breakers", "boots", "unhealthy", "phase", "outcome"];
 
+/// Batches as full as they may be, with six places each of which was tried.
+#[test]
+fn the_largest_class_fits_into_every_ledger() {
+    use jit_domain::class::{Batch, Outcome, Try};
+    use jit_domain::limits;
+
+    let whole = golden::class_with_every_outcome();
+    let (closed, place) = (&whole.batches[0], &whole.batches[0].template.offerings[0]);
+    let mut number = 0_u64;
+    let mut batch = |instances: usize, closed_now: bool| {
+        let mut batch = Batch { closed: closed.closed.clone().filter(|_| closed_now), ..closed.clone() };
+        batch.template.offerings = vec![place.clone(); 6];
+        let of = |n: u32| Try {
+            n,
+            offering: n,
+            outcome: Outcome::Launched { count: 43 },
+            ..closed.tries[0].clone()
+        };
+        batch.tries = (0..6).map(of).collect();
+        batch.instances = (0..instances)
+            .map(|_| {
+                number += 1;
+                let id = format!("i-{number:017x}");
+                jit_domain::ids::InstanceKey { cloud: Cloud::Aws, region: Region::new("ap-southeast-1"), id }
+            })
+            .collect();
+        batch
+    };
+    let slots = usize::try_from(limits::BATCH_SLOTS_MAX).unwrap();
+    let kept = limits::CLOSED_INSTANCES_MAX.div_ceil(limits::CLOSED_BATCHES_MAX);
+    let mut batches: Vec<Batch> = (0..limits::CLOSED_BATCHES_MAX).map(|_| batch(kept, true)).collect();
+    batches.extend((0..limits::OPEN_BATCHES_MAX).map(|_| batch(slots, false)));
+    let bytes = Class { batches, ..whole }.encode().len();
+    assert!(bytes <= crate::ledger::VALUE_BYTES_MAX, "{bytes} bytes");
+    assert!(bytes * 2 > crate::ledger::VALUE_BYTES_MAX, "{bytes} bytes leave room for more batches");
+}
+
 proptest! {
     #[test]
     fn a_job_survives(value in arbitrary::job(), cut: Cut) {

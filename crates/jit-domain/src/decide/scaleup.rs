@@ -20,6 +20,7 @@ use crate::pool::{OfferingHealth, PoolRecord, Unhealthy};
 use crate::reason::Reason;
 use crate::time::Timestamp;
 
+mod kept;
 mod reply;
 
 pub use self::reply::{Reply, adopt, health_after, instance_of, settle};
@@ -223,7 +224,7 @@ impl Work<'_> {
     }
 
     /// Closed batches are kept for late instances, but a class must not grow without bound: one that is full goes soon after
-    /// all its instances have records, the others after a day, and beyond a fixed number the oldest, full ones first.
+    /// all its instances have records, the others after a day, and beyond a fixed size the oldest, full ones first.
     fn forget_closed(&mut self) {
         let now = self.now();
         let observed = self.observed;
@@ -241,17 +242,7 @@ impl Work<'_> {
         };
         let mut batches = std::mem::take(&mut self.class.batches);
         batches.retain(is_kept);
-        let closed = batches.iter().filter(|b| b.closed.is_some()).count();
-        let mut surplus = closed.saturating_sub(limits::CLOSED_BATCHES_MAX);
-        let goes: [&dyn Fn(&Batch) -> bool; 2] =
-            [&|b| is_filled(b) && is_recorded(b), &|b| b.closed.is_some()];
-        for goes in goes {
-            batches.retain(|b| {
-                let is_dropped = surplus > 0 && goes(b);
-                surplus -= usize::from(is_dropped);
-                !is_dropped
-            });
-        }
+        kept::drop_surplus(&mut batches, |b| is_filled(b) && is_recorded(b));
         self.class.batches = batches;
     }
 

@@ -2,9 +2,9 @@
 
 use super::header::{Header, WriteId};
 use super::keys::{self, Stamp};
-use super::limits::{VALUE_BYTES_MAX, WRITE_TRIES, WRITE_WITHIN};
+use super::limits::{WRITE_TRIES, WRITE_WITHIN};
 use super::ticket::{Patience, Ticket, Turn};
-use super::{KeyValueLedger, busy, check_name, fault, refused};
+use super::{KeyValueLedger, busy, fault, refused};
 use crate::effects::{Effects, KeyValueError};
 use crate::ledger::{Change, Index, Key, LedgerError, Write};
 
@@ -13,18 +13,6 @@ use crate::ledger::{Change, Index, Key, LedgerError, Write};
 pub(super) enum Step {
     Written,
     Lost,
-}
-
-/// Refuses what the store would take and choke on.
-pub(super) fn check(write: &Write) -> Result<(), LedgerError> {
-    check_name(&write.key)?;
-    match &write.value {
-        Change::Put { value, .. } if value.len() > VALUE_BYTES_MAX => {
-            let cause = format!("a value has at most {VALUE_BYTES_MAX} bytes, this one {}", value.len());
-            Err(refused(&write.key, &cause))
-        }
-        Change::Put { .. } | Change::Delete => Ok(()),
-    }
 }
 
 impl<E: Effects> KeyValueLedger<'_, E> {

@@ -173,7 +173,7 @@ mod tests {
 
     use super::*;
     use crate::effects::store::KEY_BYTES_MAX;
-    use crate::ledger::key_value::limits::NAME_BYTES_MAX;
+    use crate::ledger::NAME_BYTES_MAX;
 
     fn write_id(ms: u64) -> WriteId {
         WriteId::new(Timestamp::from_ms(ms), [1, 2, 3, 4])

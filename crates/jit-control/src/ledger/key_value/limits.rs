@@ -22,10 +22,6 @@ pub(super) const LOOKS: [Duration; 5] = [
 ];
 /// Tries of the winner's write, all within [`WRITE_WITHIN`].
 pub(super) const WRITE_TRIES: usize = 3;
-/// Longest name of a record, in bytes: with the longest prefix and suffix the key stays within 256 bytes.
-pub(super) const NAME_BYTES_MAX: usize = 200;
-/// Longest value, in bytes. Spin documents 1 MB for its file store and does not enforce it; the header comes on top.
-pub(super) const VALUE_BYTES_MAX: usize = 1_000_000;
 /// Records read for one page of open records.
 pub(super) const PAGE: usize = 500;
 /// Open records of all kinds: beyond this a key listing in each tick is too slow, and another back end is called for.
