@@ -1,0 +1,44 @@
+//! The form of the table, for whoever makes it: an operator's tool, infrastructure code, tests.
+//! Not here: the making.
+
+use serde_json::{Value, json};
+
+use super::record;
+
+/// The local index that lists open records.
+pub const OPEN_INDEX: &str = "open";
+/// The attribute that DynamoDB's time to live is to be set to.
+pub const TIME_TO_LIVE: &str = "exp";
+
+/// The input of CreateTable. The index must be there from the beginning: DynamoDB cannot add a local one later.
+/// Afterwards [`time_to_live`] is due.
+///
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html>
+pub fn create_table(name: &str) -> Value {
+    let text = |name: &str| json!({ "AttributeName": name, "AttributeType": "S" });
+    let keys = |range: &str| {
+        json!([
+            { "AttributeName": record::KIND, "KeyType": "HASH" },
+            { "AttributeName": range, "KeyType": "RANGE" },
+        ])
+    };
+    json!({
+        "TableName": name,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [text(record::KIND), text(record::NAME), text(record::OPEN)],
+        "KeySchema": keys(record::NAME),
+        "LocalSecondaryIndexes": [{
+            "IndexName": OPEN_INDEX,
+            "KeySchema": keys(record::OPEN),
+            "Projection": { "ProjectionType": "ALL" },
+        }],
+    })
+}
+
+/// The input of UpdateTimeToLive.
+///
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTimeToLive.html>
+pub fn time_to_live(name: &str) -> Value {
+    let specification = json!({ "Enabled": true, "AttributeName": TIME_TO_LIVE });
+    json!({ "TableName": name, "TimeToLiveSpecification": specification })
+}
