@@ -20,10 +20,8 @@ const X_AMZN_ERRORTYPE: &str = "x-amzn-errortype";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Version {
     /// SQS and DynamoDB.
-    #[cfg_attr(not(test), expect(dead_code, reason = "its first users are SQS and DynamoDB"))]
     V1_0,
     /// Secrets Manager and Systems Manager.
-    #[expect(dead_code, reason = "Secrets Manager and Systems Manager are not called yet")]
     V1_1,
 }
 

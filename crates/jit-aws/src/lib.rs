@@ -16,6 +16,7 @@ pub mod reply;
 pub mod secrets_manager;
 pub mod sigv4;
 pub mod ssm;
+pub mod sqs;
 pub mod sts;
 
 pub use endpoint::{Endpoint, EndpointError, Region, Service};

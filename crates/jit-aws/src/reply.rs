@@ -182,7 +182,7 @@ fn root_name(text: &str) -> Option<String> {
 }
 
 /// Makes foreign text fit for one line of a log: control characters become spaces, runs of spaces one, and the rest is cut.
-fn one_line(text: &str, chars_max: usize) -> String {
+pub(crate) fn one_line(text: &str, chars_max: usize) -> String {
     let printable: String = text.chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
     let words: Vec<&str> = printable.split(' ').filter(|word| !word.is_empty()).collect();
     words.join(" ").chars().take(chars_max).collect()

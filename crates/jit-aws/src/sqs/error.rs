@@ -1,0 +1,217 @@
+//! What an SQS error means for the one who sent the request.
+//!
+//! Not here: waiting and retrying. The codes are those of
+//! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html> and of each action's page, and, as
+//! emulators still send them, those of the older protocol, which SQS itself puts into the header `x-amzn-query-error`:
+//! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-json-api-responses.html> (read 2026-11-22).
+
+use http::Response;
+use serde::de::DeserializeOwned;
+
+use crate::json;
+use crate::reply::{ErrorDetail, Fault};
+use crate::sigv4::CLOCK_SKEW_REMEDY;
+
+/// Nothing was done; the same request will do later. `OverLimit`: too many messages are received and not deleted.
+const THROTTLED: &[&str] = &[
+    "KmsThrottled",
+    "OverLimit",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "TooManyRequestsException",
+];
+
+/// The service failed on the way; what it had done by then is not known.
+const UNKNOWN_OUTCOME: &[&str] = &[
+    "InternalError",
+    "InternalFailure",
+    "InternalServerError",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+];
+
+/// There is no such queue in this account and region.
+const QUEUE_DOES_NOT_EXIST: &[&str] = &["NonExistentQueue", "QueueDeletedRecently", "QueueDoesNotExist"];
+
+/// The handle is none of this queue's.
+const RECEIPT_HANDLE_INVALID: &[&str] = &["ReceiptHandleIsInvalid"];
+
+/// Nothing was done, and the same request will never do; beside these, codes with one of `REFUSED_BEGINNINGS`.
+const REFUSED: &[&str] = &[
+    "AccessDenied",
+    "AccessDeniedException",
+    "AuthFailure",
+    "BatchEntryIdsNotDistinct",
+    "BatchRequestTooLong",
+    "EmptyBatchRequest",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "IncompleteSignatureException",
+    "MessageTooLong",
+    "NotAuthorized",
+    "OptInRequired",
+    "SerializationException",
+    "SignatureDoesNotMatch",
+    "TooManyEntriesInBatchRequest",
+    "ValidationError",
+    "ValidationException",
+];
+const REFUSED_BEGINNINGS: &[&str] =
+    &["Invalid", "Kms", "Malformed", "Missing", "Unauthorized", "Unknown", "Unrecognized", "Unsupported"];
+
+/// What the codes of the older protocol begin with.
+const QUERY_NAMESPACE: &str = "AWS.SimpleQueueService.";
+
+/// What kind of failure it is; the variants of [`SqsError`] without what they carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ErrorClass {
+    /// See [`SqsError::Throttled`].
+    Throttled,
+    /// See [`SqsError::UnknownOutcome`].
+    UnknownOutcome,
+    /// See [`SqsError::QueueDoesNotExist`].
+    QueueDoesNotExist,
+    /// See [`SqsError::ReceiptHandleInvalid`].
+    ReceiptHandleInvalid,
+    /// See [`SqsError::ClockSkew`].
+    ClockSkew,
+    /// See [`SqsError::Refused`].
+    Refused,
+    /// See [`SqsError::Unclassified`].
+    Unclassified,
+}
+
+/// Why a request brought no result, by what to do next.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SqsError {
+    /// Nothing was done: send the same request later, and fewer requests until then.
+    #[error("sqs throttles requests: {0}")]
+    Throttled(ErrorDetail),
+    /// It is not known what was done: send the same request again, and expect a message twice.
+    #[error("the outcome at sqs is unknown: {0}")]
+    UnknownOutcome(ErrorDetail),
+    /// There is no such queue, or it was deleted a minute ago: a person must make it, or correct its region, account or prefix.
+    #[error(
+        "sqs has no such queue: {0}; make the queue, or correct region, account and prefix in the configuration"
+    )]
+    QueueDoesNotExist(ErrorDetail),
+    /// The handle is none of this queue's: nothing was deleted, and no repeat will.
+    #[error("sqs does not know the receipt handle: {0}")]
+    ReceiptHandleInvalid(ErrorDetail),
+    /// Nothing was done, for the request's date was refused; the key may well be right.
+    #[error(
+        "sqs refused the date of the request: {0}, its own clock being {date}; {CLOCK_SKEW_REMEDY}",
+        date = .0.date.as_deref().unwrap_or("unknown")
+    )]
+    ClockSkew(ErrorDetail),
+    /// Nothing was done, and repeating it is useless: configuration or rights must be changed first.
+    #[error("sqs refused the request: {0}")]
+    Refused(ErrorDetail),
+    /// A code that this version does not know: as refused, and loudly, for no one has decided what it means.
+    #[error("sqs answered with an error that is not classified: {0}")]
+    Unclassified(ErrorDetail),
+}
+
+impl SqsError {
+    /// Describes a request to which no reply came, such as a time-out or a broken connection after sending.
+    ///
+    /// ```
+    /// use jit_aws::sqs::{ErrorClass, SqsError};
+    /// assert_eq!(SqsError::no_reply("timed out after 5 s").class(), ErrorClass::UnknownOutcome);
+    /// ```
+    #[must_use]
+    pub fn no_reply(why: &str) -> Self {
+        Self::UnknownOutcome(ErrorDetail::local(0, "NoReply", why))
+    }
+
+    /// Returns what kind of failure it is.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Throttled(_) => ErrorClass::Throttled,
+            Self::UnknownOutcome(_) => ErrorClass::UnknownOutcome,
+            Self::QueueDoesNotExist(_) => ErrorClass::QueueDoesNotExist,
+            Self::ReceiptHandleInvalid(_) => ErrorClass::ReceiptHandleInvalid,
+            Self::ClockSkew(_) => ErrorClass::ClockSkew,
+            Self::Refused(_) => ErrorClass::Refused,
+            Self::Unclassified(_) => ErrorClass::Unclassified,
+        }
+    }
+
+    /// Returns what SQS said.
+    #[must_use]
+    pub fn detail(&self) -> &ErrorDetail {
+        match self {
+            Self::Throttled(detail)
+            | Self::UnknownOutcome(detail)
+            | Self::QueueDoesNotExist(detail)
+            | Self::ReceiptHandleInvalid(detail)
+            | Self::ClockSkew(detail)
+            | Self::Refused(detail)
+            | Self::Unclassified(detail) => detail,
+        }
+    }
+
+    /// Reads a success, or classifies what came instead of one.
+    pub(super) fn check<T: DeserializeOwned>(response: &Response<Vec<u8>>) -> Result<T, Self> {
+        if !response.status().is_success() {
+            return Err(Self::from_fault(json::read_fault(response)));
+        }
+        json::read_success(response).map_err(|why| {
+            Self::UnknownOutcome(ErrorDetail::local(response.status().as_u16(), "UnreadableReply", why))
+        })
+    }
+
+    fn from_fault(fault: Fault) -> Self {
+        let class = if fault.is_clock_skew() {
+            ErrorClass::ClockSkew
+        } else {
+            classify(&fault.detail.code, fault.detail.status)
+        };
+        let detail = fault.detail;
+        match class {
+            ErrorClass::Throttled => Self::Throttled(detail),
+            ErrorClass::UnknownOutcome => Self::UnknownOutcome(detail),
+            ErrorClass::QueueDoesNotExist => Self::QueueDoesNotExist(detail),
+            ErrorClass::ReceiptHandleInvalid => Self::ReceiptHandleInvalid(detail),
+            ErrorClass::ClockSkew => Self::ClockSkew(detail),
+            ErrorClass::Refused => Self::Refused(detail),
+            ErrorClass::Unclassified => Self::Unclassified(detail),
+        }
+    }
+}
+
+/// Decides by the code, and by the status only where the code does not: a server's failure without a known code may have
+/// come after the effect, so that it is an unknown outcome and never a refusal.
+pub(super) fn classify(code: &str, status: u16) -> ErrorClass {
+    let code = code.strip_prefix(QUERY_NAMESPACE).unwrap_or(code);
+    let tables = [
+        (THROTTLED, ErrorClass::Throttled),
+        (UNKNOWN_OUTCOME, ErrorClass::UnknownOutcome),
+        (QUEUE_DOES_NOT_EXIST, ErrorClass::QueueDoesNotExist),
+        (RECEIPT_HANDLE_INVALID, ErrorClass::ReceiptHandleInvalid),
+        (REFUSED, ErrorClass::Refused),
+    ];
+    if let Some((_, class)) = tables.iter().find(|(codes, _)| codes.contains(&code)) {
+        return *class;
+    }
+    match status {
+        429 => ErrorClass::Throttled,
+        408 | 500.. => ErrorClass::UnknownOutcome,
+        _ if REFUSED_BEGINNINGS.iter().any(|beginning| code.starts_with(beginning)) => ErrorClass::Refused,
+        // A reply without a code, as a proxy writes it, says as much by its status.
+        _ if matches!(code, "Http401" | "Http403") => ErrorClass::Refused,
+        _ => ErrorClass::Unclassified,
+    }
+}
+
+#[cfg(test)]
+mod tests;
