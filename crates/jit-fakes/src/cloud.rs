@@ -1,6 +1,6 @@
-//! AWS on one endpoint: EC2's Query API, STS and DynamoDB, for one account.
+//! AWS on one endpoint: EC2's Query API, STS, DynamoDB and SQS, for one account.
 //! Every request's signature is checked with a signer that is not ours; the credential scope says which service and region is meant.
-//! Not in it: SQS, AssumeRole, other clouds, and what runs on an instance (`crate::instance`).
+//! Not in it: AssumeRole, other clouds, and what runs on an instance (`crate::instance`).
 
 mod access;
 mod billing;
@@ -14,6 +14,7 @@ mod faults;
 mod limits;
 mod query;
 pub(crate) mod signature;
+mod sqs;
 mod sts;
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,8 @@ pub use self::faults::{Fault, Faults};
 pub use self::limits::{Limits, Times};
 use self::query::Query;
 use self::signature::Claim;
+use self::sqs::Sqs;
+pub use self::sqs::{SqsMessage, SqsRules};
 pub use self::throttle::BucketSize;
 use crate::model::{Model, Random, ReplyDelay, ReplyLost};
 
@@ -58,6 +61,8 @@ pub struct AwsConfig {
     pub limits: Limits,
     /// What takes how long.
     pub times: Times,
+    /// How SQS misbehaves.
+    pub sqs: SqsRules,
 }
 
 impl Default for AwsConfig {
@@ -68,6 +73,7 @@ impl Default for AwsConfig {
             catalogue: Catalogue::example(),
             limits: Limits::default(),
             times: Times::default(),
+            sqs: SqsRules::default(),
         }
     }
 }
@@ -88,6 +94,7 @@ pub struct RequestKey {
 pub struct Aws {
     ec2: Ec2,
     dynamodb: DynamoDb,
+    sqs: Sqs,
     access: Access,
     /// Faults still to come.
     pub faults: Faults,
@@ -97,20 +104,32 @@ pub struct Aws {
     credentials_count: u64,
 }
 
-/// The two services on the endpoint.
+/// The services on the endpoint.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Service {
     Ec2,
     Sts,
+    Sqs,
+}
+
+/// What a caller wants, once it is believed.
+struct Call<'a> {
+    request: &'a http::Request<Vec<u8>>,
+    service: Service,
+    /// `-` if the request names none.
+    action: &'a str,
+    query: &'a Query,
+    request_id: &'a str,
 }
 
 impl Aws {
     /// An account without principals and instances.
     pub fn new(config: AwsConfig) -> Self {
-        let AwsConfig { account, seed, catalogue, limits, times } = config;
+        let AwsConfig { account, seed, catalogue, limits, times, sqs } = config;
         Self {
             dynamodb: DynamoDb::new(account.clone(), Random::new(seed)),
             ec2: Ec2::new(account, catalogue, limits, times, Random::new(seed)),
+            sqs: Sqs::new(sqs, Random::new(seed)),
             access: Access::default(),
             faults: Faults::default(),
             now: Timestamp::MIN,
@@ -143,6 +162,22 @@ impl Aws {
     /// Changes the times, for everything planned from now on.
     pub fn times_mut(&mut self) -> &mut Times {
         &mut self.ec2.times
+    }
+
+    /// Changes how SQS misbehaves.
+    pub fn sqs_rules_mut(&mut self) -> &mut SqsRules {
+        &mut self.sqs.rules
+    }
+
+    /// Makes a queue with SQS's own settings; one that is there already stays as it is.
+    pub fn add_queue(&mut self, region: &str, name: &str) {
+        self.sqs.add(region, name);
+    }
+
+    /// A queue's messages, also those hidden, in the order of arrival; none if there is no such queue.
+    pub fn queue_messages(&mut self, region: &str, name: &str, now: Timestamp) -> Vec<SqsMessage> {
+        let now = self.tick(now);
+        self.sqs.messages(region, name, now)
     }
 
     /// Changes what exists.
@@ -273,6 +308,8 @@ impl Aws {
         let (name, skew) = match service {
             Service::Ec2 => ("ec2", self.ec2.limits.ec2_skew),
             Service::Sts => ("sts", self.ec2.limits.sts_skew),
+            // The same 15 min and the same words as STS.
+            Service::Sqs => ("sqs", self.ec2.limits.sts_skew),
         };
         if claim.service != name {
             return Err(Denial::WrongScope("Credential should be scoped to correct service.".into()));
@@ -289,29 +326,44 @@ impl Aws {
         &mut self,
         caller: &Caller,
         region: &str,
-        service: Service,
-        query: &Query,
-        request_id: &str,
+        call: &Call<'_>,
     ) -> Result<Response<Vec<u8>>, ApiError> {
-        let (action, now) = (query.get("Action").unwrap_or_default(), self.now);
-        if service == Service::Sts {
-            check_version(query, sts::VERSION)?;
-            return match action {
-                "GetCallerIdentity" => sts::get_caller_identity(caller, &self.ec2.account, query, request_id),
-                _ => Err(unknown_action(action)),
-            };
+        let (Call { action, query, request_id, .. }, now) = (call, self.now);
+        match call.service {
+            Service::Sqs => return self.perform_sqs(caller, region, call),
+            Service::Sts => {
+                check_version(query, sts::VERSION)?;
+                return match *action {
+                    "GetCallerIdentity" => {
+                        sts::get_caller_identity(caller, &self.ec2.account, query, request_id)
+                    }
+                    _ => Err(unknown_action(action)),
+                };
+            }
+            Service::Ec2 => check_version(query, ec2::VERSION)?,
         }
-        check_version(query, ec2::VERSION)?;
-        if !["RunInstances", "DescribeInstances", "TerminateInstances"].contains(&action) {
+        if !["RunInstances", "DescribeInstances", "TerminateInstances"].contains(action) {
             return Err(unknown_action(action));
         }
         self.ec2.take_request_token(region, action, query, now)?;
         caller.check_may(&format!("ec2:{action}"), &self.ec2.account)?;
-        match action {
+        match *action {
             "RunInstances" => self.ec2.run_instances(caller, region, query, request_id, now),
             "TerminateInstances" => self.ec2.terminate_instances(region, query, request_id, now),
             _ => self.ec2.describe_instances(region, query, request_id, now),
         }
+    }
+
+    fn perform_sqs(
+        &mut self,
+        caller: &Caller,
+        region: &str,
+        call: &Call<'_>,
+    ) -> Result<Response<Vec<u8>>, ApiError> {
+        let (account, right) = (&self.ec2.account, Sqs::right(call.action));
+        caller.check_may(&right, account).map_err(|_| sqs::error::denied(&caller.arn(account), &right))?;
+        let place = sqs::Place { base: &base(call.request), region, account };
+        self.sqs.perform(call.action, place, call.request.body(), self.now)
     }
 
     /// Carries out the request with the fault that strikes it, if any.
@@ -319,13 +371,11 @@ impl Aws {
         &mut self,
         caller: &Caller,
         region: &str,
-        service: Service,
-        query: &Query,
-        request_id: &str,
+        call: &Call<'_>,
     ) -> (Result<Response<Vec<u8>>, ApiError>, Delivery) {
-        let fault = self.faults.strike(query.get("Action").unwrap_or_default());
+        let fault = self.faults.strike(call.action);
         let error = |status, code: &str| Err(ApiError::new(status, code, "An internal error has occurred"));
-        let mut perform = || self.perform(caller, region, service, query, request_id);
+        let mut perform = || self.perform(caller, region, call);
         match fault {
             None => (perform(), Delivery::Prompt),
             Some(Fault::Refused { status, code }) => (error(status, &code), Delivery::Prompt),
@@ -367,14 +417,23 @@ impl Model for Aws {
         }
         let query = Query::read(request.uri().query(), request.body());
         let service = service_of(&request, &query);
+        let action = match service {
+            Service::Sqs => target(&request).and_then(|target| target.strip_prefix(sqs::TARGET)),
+            Service::Ec2 | Service::Sts => query.get("Action"),
+        }
+        .unwrap_or("-");
+        let call = Call { request: &request, service, action, query: &query, request_id: &request_id };
         let (result, delivery, action, name) = match self.caller(&request, service, now) {
             Ok((caller, claim)) => {
-                let (result, delivery) =
-                    self.perform_with_faults(&caller, &claim.region, service, &query, &request_id);
-                (result, delivery, query.get("Action").unwrap_or("-"), caller.name().to_owned())
+                let (result, delivery) = self.perform_with_faults(&caller, &claim.region, &call);
+                (result, delivery, action, caller.name().to_owned())
             }
             Err(denial) => {
-                let error = if service == Service::Sts { denial.as_sts() } else { denial.as_ec2() };
+                let error = match service {
+                    Service::Ec2 => denial.as_ec2(),
+                    Service::Sts => denial.as_sts(),
+                    Service::Sqs => denial.as_sqs(),
+                };
                 (Err(error), Delivery::Prompt, "-", "-".into())
             }
         };
@@ -384,6 +443,7 @@ impl Model for Aws {
         let response = result.unwrap_or_else(|error| match service {
             Service::Ec2 => error.as_ec2(&request_id),
             Service::Sts => error.as_sts(&request_id),
+            Service::Sqs => error.as_sqs(&request_id),
         });
         deliver(response, delivery)
     }
@@ -397,13 +457,29 @@ impl Model for Aws {
     }
 }
 
-/// The service of the credential scope; an unsigned request shows it by its API version.
+/// The service of the credential scope; an unsigned request shows it by its target or its API version.
 fn service_of(request: &http::Request<Vec<u8>>, query: &Query) -> Service {
-    let is_sts = match Claim::read(request) {
-        Ok(claim) => claim.service == "sts",
-        Err(_) => query.get("Version") == Some(sts::VERSION),
-    };
-    if is_sts { Service::Sts } else { Service::Ec2 }
+    match Claim::read(request) {
+        Ok(claim) if claim.service == "sts" => Service::Sts,
+        Ok(claim) if claim.service == "sqs" => Service::Sqs,
+        Ok(_) => Service::Ec2,
+        Err(_) if target(request).is_some_and(|target| target.starts_with(sqs::TARGET)) => Service::Sqs,
+        Err(_) if query.get("Version") == Some(sts::VERSION) => Service::Sts,
+        Err(_) => Service::Ec2,
+    }
+}
+
+/// The action in the header of those that speak JSON, with the name of their service before it.
+fn target(request: &http::Request<Vec<u8>>) -> Option<&str> {
+    request.headers().get("x-amz-target")?.to_str().ok()
+}
+
+/// Scheme and host as the caller knows them; a request from a listener shows its host only in a header.
+fn base(request: &http::Request<Vec<u8>>) -> String {
+    let scheme = request.uri().scheme_str().unwrap_or("http");
+    let host = request.headers().get("host").and_then(|host| host.to_str().ok());
+    let host = host.or_else(|| request.uri().authority().map(http::uri::Authority::as_str));
+    format!("{scheme}://{}", host.unwrap_or_default())
 }
 
 fn check_version(query: &Query, version: &str) -> Result<(), ApiError> {
