@@ -5,7 +5,7 @@ use std::process::Output;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jit_fakes::cloud::{Aws, AwsConfig, BucketSize, CapacityPool, CapacityType, Principal};
+use jit_fakes::cloud::{Aws, AwsConfig, BucketSize, CapacityPool, CapacityType, Principal, SqsRules};
 use jit_fakes::server::{Clock, Server};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::net::TcpListener;
@@ -30,8 +30,10 @@ fn model() -> Aws {
     let mut config = AwsConfig::default();
     // Enough for the script's own launches, and too few for its last check.
     config.limits.run_requests = BucketSize { size: 20, per_second: 0 };
+    // The script counts messages.
+    config.sqs = SqsRules { duplicates_per_mille: 0, undead_per_mille: 0, ..SqsRules::default() };
     let mut aws = Aws::new(config);
-    let all = ["ec2:*", "iam:PassRole", "dynamodb:*"];
+    let all = ["ec2:*", "iam:PassRole", "dynamodb:*", "sqs:*"];
     let secret = |text: &str| SecretString::from(text);
     aws.add_principal(Principal::new("operator", "AKIAOPERATOR", secret("operator secret"), &all));
     aws.add_principal(Principal::new(

@@ -4,6 +4,7 @@ mod access;
 mod describe;
 mod launch;
 mod limits;
+mod sqs;
 mod terminate;
 mod times;
 

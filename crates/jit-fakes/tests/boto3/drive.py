@@ -1,9 +1,10 @@
-"""Drives the AWS model with Amazon's own client, whose parser is the judge of our XML.
+"""Drives the AWS model with Amazon's own client, whose parsers are the judges of our XML and JSON.
 
 Called by tests/boto3.rs, which sets AWS_ENDPOINT_URL and the credentials in the environment.
 `drive.py` runs all checks and prints the id of an instance that it leaves running; `drive.py whoami` prints the caller's ARN.
 """
 
+import json
 import os
 import sys
 
@@ -123,6 +124,56 @@ def refusals(ec2):
     equal(refusal(client("ec2", **reader).terminate_instances, InstanceIds=["i-1"]), (403, "UnauthorizedOperation"))
 
 
+def queues(sqs):
+    """Everything that SQS's own model of its protocol can judge."""
+    dead = sqs.create_queue(QueueName="jit-jobs-dead")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    equal(arn, "arn:aws:sqs:us-east-1:123456789012:jit-jobs-dead")
+    policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1})
+    url = sqs.create_queue(QueueName="jit-jobs", Attributes={"VisibilityTimeout": "1", "RedrivePolicy": policy})["QueueUrl"]
+    equal(sqs.get_queue_url(QueueName="jit-jobs")["QueueUrl"], url)
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "600"})
+    equal(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]["VisibilityTimeout"], "600")
+
+    bodies = {f"<{number}> & 'more' \u00fc" for number in range(25)}
+    sent = {sqs.send_message(QueueUrl=url, MessageBody=body)["MessageId"] for body in bodies}
+    equal(len(sent), 25)
+    received = []
+    while len(received) < 25:
+        reply = sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1, MessageSystemAttributeNames=["ApproximateReceiveCount"]
+        )
+        received += reply["Messages"]
+    equal({message["Body"] for message in received}, bodies)
+    equal({message["MessageId"] for message in received}, sent)
+    equal({message["Attributes"]["ApproximateReceiveCount"] for message in received}, {"1"})
+    assert "Messages" not in sqs.receive_message(QueueUrl=url), "all are hidden"
+    handles = [message["ReceiptHandle"] for message in received]
+    for start in range(0, 25, 10):
+        entries = [{"Id": str(place), "ReceiptHandle": handle} for place, handle in enumerate(handles[start : start + 10])]
+        reply = sqs.delete_message_batch(QueueUrl=url, Entries=[*entries[:9], {"Id": "wrong", "ReceiptHandle": "AQEB"}])
+        equal([(failed["Id"], failed["Code"], failed["SenderFault"]) for failed in reply["Failed"]], [("wrong", "ReceiptHandleIsInvalid", True)])
+        equal(len(reply["Successful"]), len(entries[:9]))
+    for handle in (handles[9], handles[19]):
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=handle)
+    equal(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessagesNotVisible"])["Attributes"], {"ApproximateNumberOfMessagesNotVisible": "0"})
+
+    missing = url.replace("jit-jobs", "none")
+    equal(refusal(sqs.send_message, QueueUrl=missing, MessageBody="x"), (400, "AWS.SimpleQueueService.NonExistentQueue"))
+    try:
+        sqs.send_message(QueueUrl=missing, MessageBody="x")
+    except sqs.exceptions.QueueDoesNotExist:
+        pass
+    equal(refusal(sqs.receive_message, QueueUrl=url, MaxNumberOfMessages=11), (400, "InvalidParameterValue"))
+    equal(refusal(sqs.delete_message, QueueUrl=url, ReceiptHandle="x"), (404, "ReceiptHandleIsInvalid"))
+    equal(refusal(sqs.create_queue, QueueName="jit-jobs", Attributes={"VisibilityTimeout": "7"}), (400, "QueueAlreadyExists"))
+    equal(refusal(sqs.send_message, QueueUrl=url, MessageBody="\u0000"), (400, "InvalidMessageContents"))
+    wrong = {"aws_access_key_id": os.environ["AWS_ACCESS_KEY_ID"], "aws_secret_access_key": "wrong"}
+    equal(refusal(client("sqs", **wrong).receive_message, QueueUrl=url), (403, "InvalidSignatureException"))
+    reader = {"aws_access_key_id": "AKIAREADER", "aws_secret_access_key": "reader secret"}
+    equal(refusal(client("sqs", **reader).receive_message, QueueUrl=url), (403, "AccessDeniedException"))
+
+
 def limits(ec2):
     """Last, for it leaves no request token."""
     codes = set()
@@ -145,6 +196,7 @@ def main():
     describing(ec2, launched + kept)
     terminating(ec2, launched)
     refusals(ec2)
+    queues(client("sqs"))
     limits(ec2)
     print(kept[0])
 
