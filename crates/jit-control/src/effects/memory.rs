@@ -231,7 +231,15 @@ impl Effects for MemoryEffects {
             return self.give_way().await;
         }
         let sleeper = Sleeper::start(self, duration);
-        poll_fn(|_| if sleeper.is_over() { Poll::Ready(()) } else { Poll::Pending }).await;
+        poll_fn(|context| {
+            if sleeper.is_over() {
+                return Poll::Ready(());
+            }
+            // Whoever holds several futures polls only those that asked for it; the clock asks nobody.
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
     }
 
     fn log(&self, line: &str) {
