@@ -2,6 +2,7 @@
 //! deleted once the ledger holds it. This file is the contract that every back end keeps; `queue/suite.rs` is the test of it.
 
 pub mod key_value;
+pub mod sqs;
 #[cfg(any(test, feature = "suites"))]
 pub mod suite;
 

@@ -78,7 +78,7 @@ async fn the_ledgers_contract_holds_in_two_processes_by_turns_and_in_their_races
 #[tokio::test]
 async fn the_queues_contract_holds_in_two_processes_by_turns_and_in_their_races() {
     let two = Two::start().await;
-    queue::suite::check(two.by_turns()).await;
+    queue::suite::check(two.by_turns(), async || {}).await;
     two.end().await;
 }
 

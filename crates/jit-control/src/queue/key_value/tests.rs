@@ -9,7 +9,7 @@ use crate::queue::suite;
 #[test]
 fn the_contract_holds() {
     let effects = MemoryEffects::new(7);
-    effects.run(suite::check(|| KeyValueQueue::new(&effects))).unwrap();
+    effects.run(suite::check(|| KeyValueQueue::new(&effects), async || {})).unwrap();
 }
 
 fn bodies(messages: Vec<Message>) -> Vec<Vec<u8>> {
