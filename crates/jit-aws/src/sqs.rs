@@ -10,15 +10,15 @@
 //! (read 2026-11-22).
 
 mod body;
-mod delete_message_batch;
+mod message_batch;
 mod error;
 mod queue_url;
 mod receive_message;
 mod send_message;
 
 pub use body::{from_text, to_text};
-pub use delete_message_batch::{BATCH_ENTRIES_MAX, DeleteMessageBatch, Failed};
 pub use error::{ErrorClass, SqsError};
+pub use message_batch::{BATCH_ENTRIES_MAX, Failed, MessageBatch};
 pub use queue_url::{InvalidQueue, QUEUE_NAME_CHARS_MAX, QueueUrl};
 pub use receive_message::{MESSAGES_MAX, ReceiveMessage, Received, VISIBILITY_MAX, WAIT_MAX};
 pub use send_message::{MESSAGE_BYTES_MAX, SendMessage};

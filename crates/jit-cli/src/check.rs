@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 
 use jit_control::configuration::{self, Fault};
-use jit_control::settings::{Component, Settings};
+use jit_control::settings::{Component, Settings, storage_fault};
 use jit_domain::policy::{MachineSelection, Policy};
 
 /// Where a fault of a variable is said to be.
@@ -46,7 +46,10 @@ impl Verdict {
             let faults = match Settings::read(component, get) {
                 Ok(settings) => {
                     self.warnings.extend(unrenewed_token(&settings));
-                    settings.dear_faults()
+                    let storage = self.policy.as_ref().map(|policy| &policy.storage);
+                    let storage =
+                        storage.and_then(|storage| storage_fault(component, storage, settings.aws()));
+                    settings.dear_faults().into_iter().chain(storage).collect()
                 }
                 Err(faults) => faults,
             };

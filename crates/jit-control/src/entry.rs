@@ -13,7 +13,7 @@ use crate::ledger::key_value::KeyValueLedger;
 use crate::queue::QueueName;
 use crate::reply::{self, check_cron, text};
 use crate::settings::{
-    Component, Keeper, KeeperSettings, RegistrarSettings, Rotating, ScaleupSettings, WebhookSettings,
+    Component, Keeper, KeeperSettings, RegistrarSettings, Rights, Rotating, ScaleupSettings, WebhookSettings,
 };
 use crate::shell::{Failure, Shell, line};
 use crate::start::Start;
@@ -61,8 +61,10 @@ pub async fn webhook<E: Effects>(invocation: Invocation<'_, E>, request: &Reques
         // webhook has no ledger to note it in; GitHub's log keeps the delivery.
         Err(faults) => Answer { reply: start.refuse(&faults), nudge: None },
         Ok((policy, settings)) => {
-            let shell = Shell::new(invocation.effects, Component::Webhook, policy);
-            webhook::receive(&shell, &settings, request).await
+            match Shell::new(invocation.effects, Component::Webhook, policy, settings.aws()) {
+                Ok(shell) => webhook::receive(&shell, &settings, request).await,
+                Err(why) => Answer { reply: start.refuse(&[why]), nudge: None },
+            }
         }
     }
 }
@@ -128,8 +130,10 @@ pub async fn registrar<E: Effects>(invocation: Invocation<'_, E>, request: &Requ
     match start.read(|| RegistrarSettings::read(invocation.variable)) {
         Err(faults) => invalid(&start, &faults).await,
         Ok((policy, settings)) => {
-            let shell = Shell::new(invocation.effects, Component::Registrar, policy);
-            registrar::answer(&shell, &settings, request).await
+            match Shell::new(invocation.effects, Component::Registrar, policy, settings.aws()) {
+                Ok(shell) => registrar::answer(&shell, &settings, request).await,
+                Err(why) => invalid(&start, &[why]).await,
+            }
         }
     }
 }
@@ -141,7 +145,7 @@ impl<'a, E: Effects> Invocation<'a, E> {
 }
 
 /// Begins a scheduled function: valid configuration, then a right token unless the trigger is trusted.
-async fn begin<'a, E: Effects, S>(
+async fn begin<'a, E: Effects, S: Rights>(
     invocation: Invocation<'a, E>,
     component: Component,
     trigger: Trigger<'_>,
@@ -158,8 +162,10 @@ async fn begin<'a, E: Effects, S>(
         Trigger::Http(request) if request.uri().path() == NUDGE_PATH => {}
         Trigger::Http(request) => check_cron(request, tokens(&settings))?,
     }
-    let shell = Shell::new(invocation.effects, component, policy);
-    Ok((shell, settings))
+    match Shell::new(invocation.effects, component, policy, settings.aws()) {
+        Ok(shell) => Ok((shell, settings)),
+        Err(why) => Err(invalid(&start, &[why]).await),
+    }
 }
 
 async fn invalid<E: Effects>(start: &Start<'_, E>, faults: &[String]) -> Response {

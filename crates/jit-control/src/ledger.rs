@@ -9,6 +9,7 @@ use jit_domain::time::Timestamp;
 
 use crate::effects::Effects;
 
+pub mod any;
 pub mod dynamodb;
 pub mod key_value;
 #[cfg(any(test, feature = "suites"))]

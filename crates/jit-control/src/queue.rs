@@ -1,6 +1,7 @@
 //! The two queues: jobs and lifecycle. A message never waits here for capacity or caps; it is an observation, and is
 //! deleted once the ledger holds it. This file is the contract that every back end keeps; `queue/suite.rs` is the test of it.
 
+pub mod any;
 pub mod key_value;
 pub mod sqs;
 #[cfg(any(test, feature = "suites"))]

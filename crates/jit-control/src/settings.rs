@@ -10,6 +10,7 @@ mod tests;
 mod values;
 pub mod variables;
 
+use jit_domain::policy::Storage;
 use jit_github::AppId;
 use secrecy::SecretString;
 
@@ -101,10 +102,10 @@ impl Settings {
     /// The component's rights in AWS, if it has any.
     pub fn aws(&self) -> Option<&AwsAccess> {
         match self {
-            Self::Webhook(s) => s.aws.as_ref(),
-            Self::Scaleup(s) => Some(&s.aws),
-            Self::Lifecycle(s) | Self::Scaledown(s) | Self::Rebalancer(s) => Some(&s.aws),
-            Self::Registrar(s) => s.aws.as_ref(),
+            Self::Webhook(s) => s.aws(),
+            Self::Scaleup(s) => s.aws(),
+            Self::Lifecycle(s) | Self::Scaledown(s) | Self::Rebalancer(s) => s.aws(),
+            Self::Registrar(s) => s.aws(),
         }
     }
 
@@ -112,6 +113,53 @@ impl Settings {
     pub fn dear_faults(&self) -> Vec<Fault> {
         let wrong = self.github().and_then(|app| jit_github::AppKey::from_pem(&app.private_key).err());
         wrong.into_iter().map(|error| reader::fault(&GITHUB_PRIVATE_KEY, &error.to_string())).collect()
+    }
+}
+
+/// Settings that may bring rights in AWS.
+pub trait Rights {
+    /// The component's own rights, if it has any.
+    fn aws(&self) -> Option<&AwsAccess>;
+}
+
+impl Rights for WebhookSettings {
+    fn aws(&self) -> Option<&AwsAccess> {
+        self.aws.as_ref()
+    }
+}
+
+impl Rights for ScaleupSettings {
+    fn aws(&self) -> Option<&AwsAccess> {
+        Some(&self.aws)
+    }
+}
+
+impl Rights for KeeperSettings {
+    fn aws(&self) -> Option<&AwsAccess> {
+        Some(&self.aws)
+    }
+}
+
+impl Rights for RegistrarSettings {
+    fn aws(&self) -> Option<&AwsAccess> {
+        self.aws.as_ref()
+    }
+}
+
+/// Why a component cannot reach records and messages in AWS.
+pub(crate) const NO_RIGHTS_IN_AWS: &str =
+    "records and messages are in AWS, where this component has no rights";
+
+/// The fault of a component that has no rights where records and messages are.
+pub fn storage_fault(component: Component, storage: &Storage, rights: Option<&AwsAccess>) -> Option<Fault> {
+    match (storage, rights) {
+        (Storage::KeyValue, _) | (Storage::Aws(_), Some(_)) => None,
+        (Storage::Aws(_), None) => Some(Fault {
+            line: None,
+            path: format!("{}_aws_access_key_id", component.as_str()),
+            what: NO_RIGHTS_IN_AWS.to_owned(),
+            remedy: "give it a key, a role or an endpoint (docs/aws-credentials.md)".to_owned(),
+        }),
     }
 }
 

@@ -9,12 +9,12 @@ use jit_domain::time::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::effects::Effects;
-use crate::ledger::key_value::{KeyValueLedger, Listing};
+use crate::ledger::any::AnyLedger;
 use crate::ledger::{Committed, Key, Ledger, LedgerError, Record, Write};
 use crate::limits;
 use crate::queue::QueueError;
-use crate::queue::key_value::KeyValueQueue;
-use crate::settings::Component;
+use crate::queue::any::AnyQueue;
+use crate::settings::{AwsAccess, Component};
 use crate::stored::{Stored, StoredError};
 
 /// What one invocation of one function works with.
@@ -28,9 +28,9 @@ pub struct Shell<'e, E: Effects> {
     /// What the user wishes; valid.
     pub policy: Policy,
     /// The records.
-    pub ledger: KeyValueLedger<'e, E>,
+    pub ledger: AnyLedger<'e, E>,
     /// The queues.
-    pub queue: KeyValueQueue<'e, E>,
+    pub queue: AnyQueue<'e, E>,
     started_at: Timestamp,
 }
 
@@ -69,17 +69,25 @@ pub struct Versioned<T> {
 }
 
 impl<'e, E: Effects> Shell<'e, E> {
-    /// Begins an invocation now.
-    pub fn new(effects: &'e E, component: Component, policy: Policy) -> Self {
-        Self {
+    /// Begins an invocation now, with records and messages where the policy says.
+    ///
+    /// # Errors
+    /// A sentence when they are in AWS and the component has no rights there, or an address cannot be one.
+    pub fn new(
+        effects: &'e E,
+        component: Component,
+        policy: Policy,
+        aws: Option<&AwsAccess>,
+    ) -> Result<Self, String> {
+        Ok(Self {
             effects,
             component,
             function: component.as_str(),
+            ledger: AnyLedger::choose(effects, &policy.storage, aws)?,
+            queue: AnyQueue::choose(effects, &policy.storage, aws)?,
             policy,
-            ledger: KeyValueLedger::new(effects).with_listing(Listing::Once),
-            queue: KeyValueQueue::new(effects),
             started_at: effects.now(),
-        }
+        })
     }
 
     /// The time now.

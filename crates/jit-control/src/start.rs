@@ -10,7 +10,7 @@ use crate::configuration::{self, Fault};
 use crate::effects::{Effects, Response};
 use crate::ledger::{Ledger, LedgerError};
 use crate::reply::text;
-use crate::settings::Component;
+use crate::settings::{Component, Rights, storage_fault};
 use crate::shell::{chain, line, put};
 use crate::stored::{ConfigVerdict, Stored as _};
 
@@ -30,7 +30,7 @@ impl<'e, E: Effects> Start<'e, E> {
     ///
     /// # Errors
     /// All faults at once.
-    pub fn read<S>(
+    pub fn read<S: Rights>(
         &self,
         settings: impl FnOnce() -> Result<S, Vec<Fault>>,
     ) -> Result<(Policy, S), Vec<String>> {
@@ -39,7 +39,12 @@ impl<'e, E: Effects> Start<'e, E> {
             Err(why) => Err(vec![format!("config/jit-runners.toml cannot be read: {why}")]),
         };
         match (policy, settings().map_err(sentences)) {
-            (Ok(policy), Ok(settings)) => Ok((policy, settings)),
+            (Ok(policy), Ok(settings)) => {
+                match storage_fault(self.component, &policy.storage, settings.aws()) {
+                    None => Ok((policy, settings)),
+                    Some(fault) => Err(vec![fault.to_string()]),
+                }
+            }
             (policy, settings) => Err(policy.err().into_iter().chain(settings.err()).flatten().collect()),
         }
     }

@@ -69,13 +69,15 @@ fn deliver(effects: &MemoryEffects, job: u64) -> StatusCode {
     let effects = effects.another();
     let settings = WebhookSettings::read(variable).expect("webhook's variables");
     let request = delivery(job, effects.now());
-    let shell = Shell::new(&effects, Component::Webhook, policy());
+    let shell =
+        Shell::new(&effects, Component::Webhook, policy(), None).expect("records and messages are here");
     effects.run(webhook::receive(&shell, &settings, &request)).expect("no crash").reply.status()
 }
 
 async fn drain(effects: &MemoryEffects) -> scaleup::Summary {
     let settings = ScaleupSettings::read(variable).expect("scaleup's variables");
-    let shell = Shell::new(effects, Component::Scaleup, policy());
+    let shell =
+        Shell::new(effects, Component::Scaleup, policy(), None).expect("records and messages are here");
     scaleup::run(&shell, &settings).await.expect("a drain")
 }
 
@@ -94,7 +96,8 @@ fn world() -> (MemoryEffects, Rc<RefCell<Vec<String>>>) {
 
 fn open<T: jit_control::stored::Stored>(effects: &MemoryEffects) -> Vec<T> {
     let effects = effects.another();
-    let shell = Shell::new(&effects, Component::Scaleup, policy());
+    let shell =
+        Shell::new(&effects, Component::Scaleup, policy(), None).expect("records and messages are here");
     let read = effects.run(shell.open::<T>()).expect("no crash").expect("a listing");
     read.into_iter().map(|versioned| versioned.value).collect()
 }
@@ -122,7 +125,8 @@ fn u01_what_rebalancer_sends_scaleup_takes() {
     let message = Message::Class(ClassKey::new("0123456789abcdef0123456789abcdef"));
     assert_eq!(message.queue(), QueueName::Jobs);
     let sender = effects.another();
-    let shell = Shell::new(&sender, Component::Rebalancer, policy());
+    let shell =
+        Shell::new(&sender, Component::Rebalancer, policy(), None).expect("records and messages are here");
     effects
         .run(shell.queue.send(message.queue(), &message.encode()))
         .expect("no crash")
@@ -174,7 +178,8 @@ fn u12_a_fault_of_the_settings_is_forgotten_once_it_is_mended() {
     let later = effects.another();
     let start = Start { effects: &later, component: Component::Scaleup, text: &text };
     effects.run(start.note(&KeyValueLedger::new(&later), &[])).expect("no crash").expect("a write");
-    let shell = Shell::new(&later, Component::Scaleup, policy());
+    let shell =
+        Shell::new(&later, Component::Scaleup, policy(), None).expect("records and messages are here");
     let key = jit_control::stored::ConfigVerdict::key(Component::Scaleup.as_str());
     let verdict = effects.run(shell.read::<jit_control::stored::ConfigVerdict>(&key)).expect("no crash");
     assert_eq!(verdict.expect("a read").expect("a verdict").value.faults, Vec::<String>::new());

@@ -66,7 +66,7 @@ fn nothing_to_receive_is_no_error() {
 #[test]
 fn every_entry_of_a_batch_has_its_own_result() {
     let handles: Vec<String> = ["a", "b", "c", "d", "e"].map(str::to_owned).to_vec();
-    let batch = DeleteMessageBatch::batches(&queue(), &handles).remove(0);
+    let batch = MessageBatch::deleting(&queue(), &handles).remove(0);
     let request = batch.request(&endpoint());
     assert_eq!(request.headers()["x-amz-target"], "AmazonSQS.DeleteMessageBatch");
     assert_eq!(input(&request)["Entries"][1], json!({ "Id": "1", "ReceiptHandle": "b" }));
@@ -93,10 +93,10 @@ fn every_entry_of_a_batch_has_its_own_result() {
 #[test]
 fn a_batch_has_ten_entries_and_each_handle_is_in_one() {
     let handles: Vec<String> = (0..21).map(|n| n.to_string()).collect();
-    let batches = DeleteMessageBatch::batches(&queue(), &handles);
+    let batches = MessageBatch::deleting(&queue(), &handles);
     assert_eq!(batches.iter().map(|batch| batch.handles().len()).collect::<Vec<_>>(), [10, 10, 1]);
     assert_eq!(batches.iter().flat_map(|batch| batch.handles().to_vec()).collect::<Vec<_>>(), handles);
-    assert_eq!(DeleteMessageBatch::batches(&queue(), &[]), []);
+    assert_eq!(MessageBatch::deleting(&queue(), &[]), []);
 }
 
 #[test]

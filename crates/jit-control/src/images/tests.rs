@@ -74,7 +74,8 @@ impl Played {
             Ok(answer(&request.uri().to_string()))
         });
         let settings = settings();
-        let shell = Shell::new(&effects, Component::Scaleup, policy(image));
+        let shell = Shell::new(&effects, Component::Scaleup, policy(image), None)
+            .expect("records and messages are here");
         let ran = effects.run(async {
             shell.queue.send(QueueName::Jobs, &queued(effects.now()).encode()).await.expect("it is queued");
             scaleup::run(&shell, &settings).await

@@ -1,4 +1,4 @@
-//! The two queues, and their dead letters, on SQS: four standard queues, `<prefix>-jobs`, `<prefix>-lifecycle` and each with
+//! The two queues, and their dead letters, on SQS: four standard queues, `<name>-jobs`, `<name>-lifecycle` and each with
 //! `-dead` behind it. They are made with the infrastructure, not here.
 //!
 //! SQS asks a sample of its servers on a short poll, so that "nothing there" may be wrong, and all of them on a long one, which
@@ -15,10 +15,10 @@ use std::time::Duration;
 use futures::future::join_all;
 use futures::stream::{self, StreamExt as _};
 use jit_aws::sqs::{
-    DeleteMessageBatch, ErrorClass, MESSAGES_MAX, QueueUrl, ReceiveMessage, Received, SendMessage, SqsError,
+    ErrorClass, MESSAGES_MAX, MessageBatch, QueueUrl, ReceiveMessage, Received, SendMessage, SqsError,
 };
 use jit_aws::{Endpoint, Service};
-use jit_domain::ids::Region;
+use jit_domain::policy::AwsStorage;
 
 use super::key_value::BODY_BYTES_MAX;
 use super::{Message, Queue, QueueError, QueueName};
@@ -28,17 +28,6 @@ use crate::limits::{CALL_TIMEOUT, CALLS_AT_ONCE_MAX};
 
 /// The attribute of a dead letter that says why it is one.
 const WHY: &str = "why";
-
-/// Where the queues are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SqsPlace {
-    /// The region.
-    pub region: Region,
-    /// The account that owns them, 12 digits.
-    pub account: String,
-    /// What their names begin with.
-    pub prefix: String,
-}
 
 /// The queues of one invocation on SQS.
 #[derive(Debug)]
@@ -92,12 +81,12 @@ impl<'e, E: Effects> SqsQueue<'e, E> {
     /// Makes the queues of one invocation; nothing is asked of SQS.
     ///
     /// # Errors
-    /// A sentence when region, account, prefix or endpoint cannot be one.
-    pub fn new(effects: &'e E, aws: Aws<'e, E>, place: &SqsPlace) -> Result<Self, String> {
+    /// A sentence when region, account, name or endpoint cannot be one.
+    pub fn new(effects: &'e E, aws: Aws<'e, E>, place: &AwsStorage) -> Result<Self, String> {
         let endpoint = aws.endpoint(Service::Sqs, &place.region)?;
         let url = |name: String| QueueUrl::new(&endpoint, &place.account, &name).map_err(|e| e.to_string());
         let urls = |queue: QueueName| {
-            let name = format!("{}-{}", place.prefix, queue.as_str());
+            let name = format!("{}-{}", place.name, queue.as_str());
             Ok::<_, String>(Urls { dead: url(format!("{name}-dead"))?, live: url(name)? })
         };
         let (jobs, lifecycle) = (urls(QueueName::Jobs)?, urls(QueueName::Lifecycle)?);
@@ -193,7 +182,7 @@ impl<'e, E: Effects> SqsQueue<'e, E> {
     }
 
     /// Deletes up to ten messages; returns those that are still there, as far as SQS says.
-    async fn delete_batch(&self, batch: &DeleteMessageBatch) -> Result<Vec<String>, CallError> {
+    async fn delete_batch(&self, batch: &MessageBatch) -> Result<Vec<String>, CallError> {
         let request = || batch.request(&self.endpoint);
         let failed = self.persist(request, CALL_TIMEOUT, |reply| batch.parse(reply)).await?;
         // A handle that SQS does not know deletes nothing, now or later: emulators say so of a message that is gone already.
@@ -276,9 +265,22 @@ impl<E: Effects> Queue for SqsQueue<'_, E> {
         }
     }
 
+    /// What cannot be given back comes again once its time is over.
+    async fn give_back(&self, queue: QueueName, handles: &[String]) -> Result<(), QueueError> {
+        let batches = MessageBatch::giving_back(&self.urls(queue).live, handles);
+        let gifts = batches
+            .iter()
+            .map(|batch| self.call(batch.request(&self.endpoint), CALL_TIMEOUT, |reply| batch.parse(reply)));
+        let outcomes: Vec<_> = stream::iter(gifts).buffer_unordered(CALLS_AT_ONCE_MAX).collect().await;
+        match outcomes.into_iter().find_map(Result::err) {
+            Some(error) => Err(error.of(queue)),
+            None => Ok(()),
+        }
+    }
+
     /// As the contract says. A success says little at SQS: a message may come again after it, which harms nothing.
     async fn delete(&self, queue: QueueName, handles: &[String]) -> Result<Vec<String>, QueueError> {
-        let batches = DeleteMessageBatch::batches(&self.urls(queue).live, handles);
+        let batches = MessageBatch::deleting(&self.urls(queue).live, handles);
         let deletions = batches.iter().map(|batch| async move { (batch, self.delete_batch(batch).await) });
         let outcomes: Vec<_> = stream::iter(deletions).buffer_unordered(CALLS_AT_ONCE_MAX).collect().await;
         let (mut left, mut error, mut is_tried) = (Vec::new(), None, outcomes.is_empty());

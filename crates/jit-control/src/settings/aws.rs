@@ -65,6 +65,11 @@ pub struct AwsAccess {
 }
 
 impl AwsAccess {
+    /// The rights of a key, at AWS itself.
+    pub fn of_key(component: Component, key: Credentials) -> Self {
+        Self { component, source: CredentialSource::Key(key), endpoint_url: None, kept: Kept::default() }
+    }
+
     /// Reads the rights of a component that cannot do without.
     pub(super) fn read(reader: &Reader<'_>, variables: &CredentialVariables) -> Read<Self> {
         match Self::read_optional(reader, variables)? {

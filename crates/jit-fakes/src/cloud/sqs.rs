@@ -101,6 +101,7 @@ impl Sqs {
             }
             "DeleteMessage" => self.delete(place, &input),
             "DeleteMessageBatch" => self.delete_batch(place, &input),
+            "ChangeMessageVisibilityBatch" => self.change_visibility_batch(place, &input, now),
             _ => Err(ApiError::bad(
                 "InvalidAction",
                 format!("The action {action} is not valid for this endpoint."),
@@ -229,25 +230,41 @@ impl Sqs {
     }
 
     fn delete_batch(&mut self, place: Place<'_>, input: &Input) -> Outcome {
-        let entries = input.entries("Entries", ENTRIES_MAX)?;
         let (rules, random) = (self.rules, self.random.clone());
         let queue = self.queue(place, input)?;
-        let (mut successful, mut failed) = (Vec::new(), Vec::new());
-        for (id, entry) in entries {
-            let handle = entry.text("ReceiptHandle")?;
-            let refusal = match queue.delete(handle, &rules, &random) {
-                Deletion::Done => {
-                    successful.push(json!({ "Id": id }));
-                    continue;
-                }
-                Deletion::Expired => error::expired(handle),
-                Deletion::Unknown => error::unknown_handle(handle),
-            };
-            let code = error::query_code(&refusal.code);
-            failed.push(json!({ "Id": id, "Code": code, "Message": refusal.message, "SenderFault": true }));
-        }
-        Ok(json!({ "Successful": successful, "Failed": failed }))
+        each(input, |_, handle| match queue.delete(handle, &rules, &random) {
+            Deletion::Done => Ok(()),
+            Deletion::Expired => Err(error::expired(handle)),
+            Deletion::Unknown => Err(error::unknown_handle(handle)),
+        })
     }
+
+    fn change_visibility_batch(&mut self, place: Place<'_>, input: &Input, now: Timestamp) -> Outcome {
+        let random = self.random.clone();
+        let queue = self.queue(place, input)?;
+        each(input, |entry, handle| {
+            let hidden_s = entry.number("VisibilityTimeout", 0..=43_200)?.unwrap_or_default();
+            if queue.hide(handle, hidden_s, now, &random) {
+                Ok(())
+            } else {
+                Err(error::unknown_handle(handle))
+            }
+        })
+    }
+}
+
+/// Does something to the message of each entry of a batch, and answers for each.
+fn each(input: &Input, mut act: impl FnMut(&Input, &str) -> Result<(), ApiError>) -> Outcome {
+    let (mut successful, mut failed) = (Vec::new(), Vec::new());
+    for (id, entry) in input.entries("Entries", ENTRIES_MAX)? {
+        let Err(refusal) = act(&entry, entry.text("ReceiptHandle")?) else {
+            successful.push(json!({ "Id": id }));
+            continue;
+        };
+        let code = error::query_code(&refusal.code);
+        failed.push(json!({ "Id": id, "Code": code, "Message": refusal.message, "SenderFault": true }));
+    }
+    Ok(json!({ "Successful": successful, "Failed": failed }))
 }
 
 /// Puts a document into a reply. A status that HTTP does not have becomes 500.

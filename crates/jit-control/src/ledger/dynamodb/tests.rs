@@ -12,7 +12,7 @@ use super::*;
 use crate::effects::SendError;
 use crate::effects::memory::MemoryEffects;
 use crate::ledger::{Change, Index, VALUE_BYTES_MAX, suite};
-use crate::settings::AwsAccess;
+use crate::settings::{AwsAccess, Component};
 use crate::time::jiff_time;
 
 mod faults;
@@ -78,7 +78,7 @@ pub(super) fn ledger_with<'e, E: Effects>(
     secret: &str,
     table: &str,
 ) -> DynamoDbLedger<'e, E> {
-    let access = AwsAccess { credentials: Credentials::new("AKIASCALEUP", secret), endpoint_url: None };
+    let access = AwsAccess::of_key(Component::Scaleup, Credentials::new("AKIASCALEUP", secret));
     DynamoDbLedger::new(effects, Aws::new(effects, access), &Region::new(REGION), table).unwrap()
 }
 

@@ -9,11 +9,13 @@ use jit_domain::time::Timestamp;
 use jit_fakes::cloud::{Aws as Cloud, AwsConfig, Fault, Principal, SqsMessage, SqsRules};
 use jit_fakes::model::{Model as _, ReplyDelay, ReplyLost};
 
+use jit_domain::ids::Region;
+
 use super::*;
 use crate::effects::memory::{self, MemoryEffects};
 use crate::effects::{KeyValue, KeyValueError, KeyValueReply};
 use crate::queue::suite;
-use crate::settings::AwsAccess;
+use crate::settings::{AwsAccess, Component};
 use crate::time::jiff_time;
 
 use QueueName::{Jobs, Lifecycle};
@@ -63,11 +65,11 @@ impl World {
     }
 
     fn queue_of(&self, key: &str, prefix: &str) -> SqsQueue<'_, Self> {
-        let access = AwsAccess { credentials: Credentials::new(key, "a secret"), endpoint_url: None };
-        let place = SqsPlace {
+        let access = AwsAccess::of_key(Component::Scaleup, Credentials::new(key, "a secret"));
+        let place = AwsStorage {
             region: Region::new(REGION),
             account: "123456789012".to_owned(),
-            prefix: prefix.to_owned(),
+            name: prefix.to_owned(),
         };
         SqsQueue::new(self, Aws::new(self, access), &place).unwrap()
     }
@@ -340,8 +342,8 @@ fn a_crash_at_any_step_of_a_dead_letter_leaves_the_message_somewhere() {
 fn a_place_that_cannot_be_one_is_refused_with_its_reason() {
     let world = World::new(|_| {});
     let open = |region: &str, account: &str, prefix: &str| {
-        let access = AwsAccess { credentials: Credentials::new("AKIA", "s"), endpoint_url: None };
-        let place = SqsPlace { region: Region::new(region), account: account.into(), prefix: prefix.into() };
+        let access = AwsAccess::of_key(Component::Scaleup, Credentials::new("AKIA", "s"));
+        let place = AwsStorage { region: Region::new(region), account: account.into(), name: prefix.into() };
         SqsQueue::new(&world, Aws::new(&world, access), &place).map(drop)
     };
     assert_eq!(open(REGION, "123456789012", "jit"), Ok(()));

@@ -249,6 +249,16 @@ impl Queue {
         Deletion::Done
     }
 
+    /// Hides a message that its receiver still holds for another time from now; whether there is such a message.
+    pub(super) fn hide(&mut self, handle: &str, hidden_s: u32, now: Timestamp, random: &Random) -> bool {
+        let held = self.read_handle(handle, random).and_then(|(id, receive)| {
+            self.messages.get_mut(&id).filter(|message| message.receive_count == receive)
+        });
+        let Some(message) = held.filter(|message| message.is_in_flight(now)) else { return false };
+        message.visible_at = later(now, hidden_s);
+        true
+    }
+
     /// Forgets what is older than the queue keeps.
     fn expire(&mut self, now: Timestamp) {
         let retention = self.attributes.retention;

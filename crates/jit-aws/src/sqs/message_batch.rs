@@ -1,8 +1,9 @@
-//! DeleteMessageBatch: up to ten messages, each with its own result.
+//! DeleteMessageBatch and ChangeMessageVisibilityBatch: up to ten messages, each with its own result.
 //!
-//! Not here: what to do about those that stay; they are received again.
+//! Not here: what to do about those of which it fails; they are received again.
 //!
-//! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessageBatch.html> (read 2026-11-22).
+//! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessageBatch.html>,
+//! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html> (read 2026-11-22).
 
 use http::{Request, Response};
 use serde::{Deserialize, Serialize};
@@ -17,14 +18,23 @@ use crate::reply::{ErrorDetail, one_line};
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html> (read 2026-11-22)
 pub const BATCH_ENTRIES_MAX: usize = 10;
 
-/// One request to delete 1 to 10 messages; made by [`DeleteMessageBatch::batches`] only.
+/// One request about 1 to 10 messages; made by [`MessageBatch::deleting`] and [`MessageBatch::giving_back`] only.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeleteMessageBatch {
+pub struct MessageBatch {
     queue: QueueUrl,
+    action: Action,
     handles: Vec<String>,
 }
 
-/// One message that was not deleted.
+/// What becomes of the messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Action {
+    Delete,
+    /// They are no longer hidden from other receivers.
+    GiveBack,
+}
+
+/// One message of which it failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failed {
     /// The handle as it was sent.
@@ -48,6 +58,8 @@ struct Input<'a> {
 struct Entry<'a> {
     id: String,
     receipt_handle: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    visibility_timeout: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -74,20 +86,30 @@ struct Fault {
     sender_fault: bool,
 }
 
-impl DeleteMessageBatch {
-    /// Spreads handles over as few requests as possible, in their order; no handles, no requests.
+impl MessageBatch {
+    /// Spreads the deletion of messages over as few requests as possible, in their order; no handles, no requests.
     ///
     /// ```
-    /// use jit_aws::{Endpoint, Region, Service, sqs::{DeleteMessageBatch, QueueUrl}};
+    /// use jit_aws::{Endpoint, Region, Service, sqs::{MessageBatch, QueueUrl}};
     /// let endpoint = Endpoint::regional(Service::Sqs, Region::parse("us-east-1")?);
     /// let queue = QueueUrl::new(&endpoint, "123456789012", "jit-jobs")?;
     /// let handles: Vec<String> = (0..25).map(|n| n.to_string()).collect();
-    /// assert_eq!(DeleteMessageBatch::batches(&queue, &handles).len(), 3);
+    /// assert_eq!(MessageBatch::deleting(&queue, &handles).len(), 3);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn batches(queue: &QueueUrl, handles: &[String]) -> Vec<Self> {
-        let batch = |handles: &[String]| Self { queue: queue.clone(), handles: handles.to_vec() };
+    pub fn deleting(queue: &QueueUrl, handles: &[String]) -> Vec<Self> {
+        Self::spread(queue, Action::Delete, handles)
+    }
+
+    /// Spreads giving messages back over as few requests as possible: others may receive them at once.
+    #[must_use]
+    pub fn giving_back(queue: &QueueUrl, handles: &[String]) -> Vec<Self> {
+        Self::spread(queue, Action::GiveBack, handles)
+    }
+
+    fn spread(queue: &QueueUrl, action: Action, handles: &[String]) -> Vec<Self> {
+        let batch = |handles: &[String]| Self { queue: queue.clone(), action, handles: handles.to_vec() };
         handles.chunks(BATCH_ENTRIES_MAX).map(batch).collect()
     }
 
@@ -101,22 +123,28 @@ impl DeleteMessageBatch {
     #[must_use]
     pub fn request(&self, endpoint: &Endpoint) -> Request<Vec<u8>> {
         let named = self.handles.iter().enumerate();
-        let entries = named.map(|(n, handle)| Entry { id: n.to_string(), receipt_handle: handle }).collect();
+        let (target, visibility_timeout) = match self.action {
+            Action::Delete => ("AmazonSQS.DeleteMessageBatch", None),
+            Action::GiveBack => ("AmazonSQS.ChangeMessageVisibilityBatch", Some(0)),
+        };
+        let entries = named
+            .map(|(n, handle)| Entry { id: n.to_string(), receipt_handle: handle, visibility_timeout })
+            .collect();
         let input = Input { queue_url: &self.queue, entries };
-        json::request(endpoint, Version::V1_0, "AmazonSQS.DeleteMessageBatch", &input)
+        json::request(endpoint, Version::V1_0, target, &input)
     }
 
-    /// Reads the reply: the messages that were not deleted, in the order of the request. An entry of which the reply says nothing
+    /// Reads the reply: the messages of which it failed, in the order of the request. An entry of which the reply says nothing
     /// has an unknown outcome.
     ///
     /// # Errors
     /// [`SqsError`] when it is about the whole batch.
     ///
     /// ```
-    /// use jit_aws::{Endpoint, Region, Service, sqs::{DeleteMessageBatch, QueueUrl}};
+    /// use jit_aws::{Endpoint, Region, Service, sqs::{MessageBatch, QueueUrl}};
     /// let endpoint = Endpoint::regional(Service::Sqs, Region::parse("us-east-1")?);
     /// let queue = QueueUrl::new(&endpoint, "123456789012", "jit-jobs")?;
-    /// let batch = DeleteMessageBatch::batches(&queue, &["AQEB1".to_owned()]).remove(0);
+    /// let batch = MessageBatch::deleting(&queue, &["AQEB1".to_owned()]).remove(0);
     /// let reply = http::Response::new(br#"{"Successful":[{"Id":"0"}]}"#.to_vec());
     /// assert_eq!(batch.parse(&reply)?, []);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
