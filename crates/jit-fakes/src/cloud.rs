@@ -1,6 +1,7 @@
 //! AWS on one endpoint: EC2's Query API, STS, DynamoDB and SQS, for one account.
 //! Every request's signature is checked with a signer that is not ours; the credential scope says which service and region is meant.
-//! Not in it: AssumeRole, other clouds, and what runs on an instance (`crate::instance`).
+//! Secrets and parameters are looked up there too.
+//! Not in it: other clouds, and what runs on an instance (`crate::instance`).
 
 mod access;
 mod billing;
@@ -12,7 +13,9 @@ mod ec2;
 mod error;
 mod faults;
 mod limits;
+mod lookups;
 mod query;
+mod roles;
 pub(crate) mod signature;
 mod sqs;
 mod sts;
@@ -25,10 +28,9 @@ use std::collections::BTreeMap;
 
 use http::Response;
 use jiff::{SignedDuration, Timestamp};
-use secrecy::SecretString;
 
 use self::access::{Access, Caller, Denial};
-pub use self::access::{Principal, RoleCredentials, SkewLimits};
+pub use self::access::{Principal, Provider, Role, RoleCredentials, SkewLimits};
 pub use self::billing::{Billed, BillingKey};
 pub use self::capacity::{CapacityPool, Quotas};
 pub use self::catalogue::{CapacityType, Catalogue, MachineType, Subnet};
@@ -41,6 +43,7 @@ pub use self::ec2::{
 use self::error::ApiError;
 pub use self::faults::{Fault, Faults};
 pub use self::limits::{Limits, Times};
+use self::lookups::Lookups;
 use self::query::Query;
 use self::signature::Claim;
 use self::sqs::Sqs;
@@ -95,6 +98,7 @@ pub struct Aws {
     ec2: Ec2,
     dynamodb: DynamoDb,
     sqs: Sqs,
+    lookups: Lookups,
     access: Access,
     /// Faults still to come.
     pub faults: Faults,
@@ -130,6 +134,7 @@ impl Aws {
             dynamodb: DynamoDb::new(account.clone(), Random::new(seed)),
             ec2: Ec2::new(account, catalogue, limits, times, Random::new(seed)),
             sqs: Sqs::new(sqs, Random::new(seed)),
+            lookups: Lookups::default(),
             access: Access::default(),
             faults: Faults::default(),
             now: Timestamp::MIN,
@@ -152,6 +157,11 @@ impl Aws {
     /// From `from` on, `pool` holds at most `instances` at once (`None`: any number), until a later entry says otherwise.
     pub fn set_capacity(&mut self, pool: CapacityPool, from: Timestamp, instances: Option<u32>) {
         self.ec2.capacity.set(pool, from, instances);
+    }
+
+    /// Sets the spot price of a machine type in a zone from `from` on, in millionths of a dollar an hour.
+    pub fn set_spot_price(&mut self, machine_type: &str, zone: &str, from: Timestamp, micro_dollars: u64) {
+        self.ec2.set_spot_price(machine_type, zone, from, micro_dollars);
     }
 
     /// Changes the limits. Buckets in use keep the size that they started with.
@@ -212,31 +222,11 @@ impl Aws {
     /// What the instance's metadata service hands out: fresh credentials of its role, whose session name is its id.
     /// `None` if the instance is unknown or has no profile. Credentials handed out before stay good until they expire.
     pub fn role_credentials(&mut self, instance_id: &str, now: Timestamp) -> Option<RoleCredentials> {
-        let now = self.tick(now);
+        self.tick(now);
         let instance = self.ec2.find(instance_id)?;
         let role = self.ec2.catalogue.instance_profiles.get(instance.instance_profile.as_ref()?)?.clone();
-        self.credentials_count += 1;
-        let count = self.credentials_count;
-        let drawn = |purpose| self.ec2.random.of(purpose, count);
-        let credentials = RoleCredentials {
-            access_key_id: format!("ASIA{:016X}", drawn("access key")),
-            secret_access_key: SecretString::from(format!(
-                "{:016x}{:016x}{:08x}",
-                drawn("secret 1"),
-                drawn("secret 2"),
-                count
-            )),
-            session_token: SecretString::from(format!(
-                "IQoJ{:016x}{:016x}",
-                drawn("token 1"),
-                drawn("token 2")
-            )),
-            expires_at: now.saturating_add(self.ec2.times.role_credentials).unwrap_or(Timestamp::MAX),
-        };
-        let role_id = format!("AROA{:016X}", crate::model::Random::new(0).of("role", role_number(&role)));
-        self.access.expire(now, EXPIRED_KEPT);
-        self.access.issue(&role, &role_id, instance_id, credentials.clone());
-        Some(credentials)
+        let lasts = self.ec2.times.role_credentials;
+        Some(self.issue(&role, instance_id, Default::default(), lasts))
     }
 
     /// The instance of that id, even if EC2 has forgotten it.
@@ -337,12 +327,13 @@ impl Aws {
                     "GetCallerIdentity" => {
                         sts::get_caller_identity(caller, &self.ec2.account, query, request_id)
                     }
+                    "AssumeRole" => self.assume_role(caller, query, request_id),
                     _ => Err(unknown_action(action)),
                 };
             }
             Service::Ec2 => check_version(query, ec2::VERSION)?,
         }
-        if !["RunInstances", "DescribeInstances", "TerminateInstances"].contains(action) {
+        if !["RunInstances", "DescribeInstances", "TerminateInstances", SPOT_PRICES].contains(action) {
             return Err(unknown_action(action));
         }
         self.ec2.take_request_token(region, action, query, now)?;
@@ -350,6 +341,7 @@ impl Aws {
         match *action {
             "RunInstances" => self.ec2.run_instances(caller, region, query, request_id, now),
             "TerminateInstances" => self.ec2.terminate_instances(region, query, request_id, now),
+            SPOT_PRICES => self.ec2.describe_spot_price_history(region, query, request_id, now),
             _ => self.ec2.describe_instances(region, query, request_id, now),
         }
     }
@@ -373,23 +365,15 @@ impl Aws {
         region: &str,
         call: &Call<'_>,
     ) -> (Result<Response<Vec<u8>>, ApiError>, Delivery) {
-        let fault = self.faults.strike(call.action);
-        let error = |status, code: &str| Err(ApiError::new(status, code, "An internal error has occurred"));
-        let mut perform = || self.perform(caller, region, call);
-        match fault {
-            None => (perform(), Delivery::Prompt),
-            Some(Fault::Refused { status, code }) => (error(status, &code), Delivery::Prompt),
-            Some(Fault::LostRequest) => (error(500, "InternalError"), Delivery::Never),
-            Some(Fault::LostReply) => (perform(), Delivery::Never),
-            Some(Fault::LateReply(delay)) => (perform(), Delivery::Late(delay)),
-            Some(Fault::FailedAfterEffect { status, code }) => {
-                // A real refusal stays what it is: then there was no effect to lie about.
-                let failed = perform().and_then(|_| error(status, &code));
-                (failed, Delivery::Prompt)
-            }
-        }
+        let mut faults = std::mem::take(&mut self.faults);
+        let struck = with_fault(&mut faults, call.action, || self.perform(caller, region, call));
+        self.faults = faults;
+        struck
     }
 }
+
+/// The action that tells spot prices.
+const SPOT_PRICES: &str = "DescribeSpotPriceHistory";
 
 /// How a reply reaches the caller.
 enum Delivery {
@@ -407,6 +391,26 @@ fn deliver(mut response: Response<Vec<u8>>, delivery: Delivery) -> Response<Vec<
     response
 }
 
+/// Draws a fault for a call of that action and lets it do its work around `perform`.
+fn with_fault(
+    faults: &mut Faults,
+    action: &str,
+    perform: impl FnOnce() -> Result<Response<Vec<u8>>, ApiError>,
+) -> (Result<Response<Vec<u8>>, ApiError>, Delivery) {
+    let error = |status, code: &str| Err(ApiError::new(status, code, "An internal error has occurred"));
+    match faults.strike(action) {
+        None => (perform(), Delivery::Prompt),
+        Some(Fault::Refused { status, code }) => (error(status, &code), Delivery::Prompt),
+        Some(Fault::LostRequest) => (error(500, "InternalError"), Delivery::Never),
+        Some(Fault::LostReply) => (perform(), Delivery::Never),
+        Some(Fault::LateReply(delay)) => (perform(), Delivery::Late(delay)),
+        Some(Fault::FailedAfterEffect { status, code }) => {
+            // A real refusal stays what it is: then there was no effect to lie about.
+            (perform().and_then(|_| error(status, &code)), Delivery::Prompt)
+        }
+    }
+}
+
 impl Model for Aws {
     fn handle(&mut self, now: Timestamp, request: http::Request<Vec<u8>>) -> Response<Vec<u8>> {
         let now = self.tick(now);
@@ -415,7 +419,13 @@ impl Model for Aws {
         if dynamodb::is_meant(&request) {
             return self.handle_dynamodb(&request, &request_id, now);
         }
+        if lookups::is_meant(&request) {
+            return self.handle_lookup(&request, &request_id, now);
+        }
         let query = Query::read(request.uri().query(), request.body());
+        if roles::is_web_identity(&request, &query) {
+            return self.handle_web_identity(&query, &request_id, now);
+        }
         let service = service_of(&request, &query);
         let action = match service {
             Service::Sqs => target(&request).and_then(|target| target.strip_prefix(sqs::TARGET)),
@@ -500,11 +510,3 @@ fn request_id(drawn: u64, count: u64) -> String {
     let (high, low) = (drawn >> 32, drawn & 0xffff_ffff);
     format!("{high:08x}-{:04x}-4{:03x}-8000-{count:012x}", low >> 16, low & 0xfff)
 }
-
-/// Distinguishes the roles of an account by their names.
-fn role_number(role: &str) -> u64 {
-    role.bytes().fold(7, |number, byte| number.wrapping_mul(31).wrapping_add(u64::from(byte)))
-}
-
-/// How long expired credentials are remembered, so that they are told from unknown ones.
-const EXPIRED_KEPT: SignedDuration = SignedDuration::from_hours(24);

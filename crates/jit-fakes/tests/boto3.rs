@@ -5,8 +5,11 @@ use std::process::Output;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jit_fakes::cloud::{Aws, AwsConfig, BucketSize, CapacityPool, CapacityType, Principal, SqsRules};
+use jit_fakes::cloud::{
+    Aws, AwsConfig, BucketSize, CapacityPool, CapacityType, Principal, Provider, Role, SqsRules,
+};
 use jit_fakes::server::{Clock, Server};
+use jwt_simple::prelude::{Claims, Duration as Span, RS256KeyPair, RSAKeyPairLike as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::net::TcpListener;
 use tokio::process::Command;
@@ -24,6 +27,24 @@ async fn python(arguments: &[&str], environment: &[(&str, &str)]) -> std::io::Re
     command.envs(nowhere).env("AWS_EC2_METADATA_DISABLED", "true").env("NO_PROXY", "127.0.0.1");
     command.envs(environment.iter().copied());
     tokio::time::timeout(RUN_MAX, command.output()).await?
+}
+
+const ISSUER: &str = "https://oidc.example.com";
+const SECRET: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:jit/app-AbCdEf";
+
+/// A role for the operator and for one identity of a provider, and what its sessions may look up.
+fn add_lookups(aws: &mut Aws, provider: &RS256KeyPair) {
+    let provider = Provider {
+        issuer: ISSUER.into(),
+        audience: "sts.amazonaws.com".into(),
+        subject: "looker".into(),
+        public_key_pem: provider.public_key().to_pem().unwrap(),
+    };
+    let actions = ["secretsmanager:GetSecretValue", "ssm:GetParameter"];
+    aws.add_role(Role::new("looker", &actions).trusting("operator").trusting_provider(provider));
+    aws.put_secret(SECRET, "first".into());
+    aws.put_secret(SECRET, "second".into());
+    aws.put_parameter("us-east-1", "/jit/image", "ami-0000000000000000e");
 }
 
 fn model() -> Aws {
@@ -89,7 +110,12 @@ async fn boto3_launches_describes_pages_terminates_and_understands_every_refusal
     if !has_boto3().await {
         return;
     }
-    let server = Server::new(model(), Clock::real());
+    let provider = RS256KeyPair::generate(2048).unwrap();
+    let claims = Claims::create(Span::from_mins(10)).with_issuer(ISSUER);
+    let token = provider.sign(claims.with_audience("sts.amazonaws.com").with_subject("looker")).unwrap();
+    let mut aws = model();
+    add_lookups(&mut aws, &provider);
+    let server = Server::new(aws, Clock::real());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let serving = tokio::spawn({
@@ -101,6 +127,7 @@ async fn boto3_launches_describes_pages_terminates_and_understands_every_refusal
         ("AWS_ENDPOINT_URL", endpoint.as_str()),
         ("AWS_ACCESS_KEY_ID", "AKIAOPERATOR"),
         ("AWS_SECRET_ACCESS_KEY", "operator secret"),
+        ("WEB_IDENTITY_TOKEN", token.as_str()),
     ];
     let instance_id = text(&python(&[SCRIPT], &environment).await.unwrap());
 

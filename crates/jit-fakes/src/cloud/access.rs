@@ -1,4 +1,4 @@
-//! Who may call: principals with their keys, the credentials of instance roles, and the verdict on each request.
+//! Who may call: principals with their keys, roles and the temporary credentials of their sessions, and the verdict on each request.
 //! Not in it: how a signature is computed; see `signature`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,17 +33,66 @@ impl Principal {
             actions: actions.iter().map(|&action| action.into()).collect(),
         }
     }
+}
 
-    fn may(&self, action: &str) -> bool {
-        let allows = |allowed: &String| match allowed.strip_suffix('*') {
-            Some(start) => action.starts_with(start),
-            None => allowed == action,
-        };
-        self.actions.iter().any(allows)
+/// Whether a policy allows an action.
+fn allows(actions: &BTreeSet<String>, action: &str) -> bool {
+    let allows = |allowed: &String| match allowed.strip_suffix('*') {
+        Some(start) => action.starts_with(start),
+        None => allowed == action,
+    };
+    actions.iter().any(allows)
+}
+
+/// A role that callers may assume, other than the instance roles of the catalogue.
+#[derive(Clone, Debug)]
+pub struct Role {
+    /// Its name, as in its ARN.
+    pub name: String,
+    /// What its sessions may do, as a principal's actions.
+    pub actions: BTreeSet<String>,
+    /// The users whom its trust policy names; they need no right of their own then.
+    pub trusted_users: BTreeSet<String>,
+    /// The identity provider that its trust policy names, if any.
+    pub trusted_provider: Option<Provider>,
+}
+
+impl Role {
+    /// A role that trusts nobody yet.
+    pub fn new(name: &str, actions: &[&str]) -> Self {
+        let actions = actions.iter().map(|&action| action.into()).collect();
+        Self { name: name.into(), actions, trusted_users: BTreeSet::new(), trusted_provider: None }
+    }
+
+    /// Trusts a user.
+    #[must_use]
+    pub fn trusting(mut self, user: &str) -> Self {
+        self.trusted_users.insert(user.into());
+        self
+    }
+
+    /// Trusts an identity provider.
+    #[must_use]
+    pub fn trusting_provider(mut self, provider: Provider) -> Self {
+        self.trusted_provider = Some(provider);
+        self
     }
 }
 
-/// What the metadata service hands to an instance: the credentials of its role.
+/// An identity provider as a trust policy knows it, and what its tokens must say.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    /// `iss`.
+    pub issuer: String,
+    /// `aud`.
+    pub audience: String,
+    /// `sub`.
+    pub subject: String,
+    /// The RSA key, in PEM, that its tokens are signed with.
+    pub public_key_pem: String,
+}
+
+/// Temporary credentials: of an instance, from its metadata service, or of whoever assumed a role.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html>
 #[derive(Clone, Debug)]
 pub struct RoleCredentials {
@@ -57,12 +106,20 @@ pub struct RoleCredentials {
     pub expires_at: Timestamp,
 }
 
-/// The session behind an instance's credentials.
+/// A session of a role; an instance's has the instance's id for its name.
 #[derive(Clone, Debug)]
-struct RoleSession {
-    role: String,
-    role_id: String,
-    instance_id: String,
+pub(crate) struct Session {
+    pub(crate) role: String,
+    pub(crate) role_id: String,
+    pub(crate) name: String,
+    /// What its role may do; nothing for an instance, as the runner role needs no permission.
+    pub(crate) actions: BTreeSet<String>,
+}
+
+/// A session and its credentials.
+#[derive(Clone, Debug)]
+struct Issued {
+    session: Session,
     credentials: RoleCredentials,
 }
 
@@ -71,8 +128,8 @@ struct RoleSession {
 pub(crate) enum Caller {
     /// An IAM user.
     User(Principal),
-    /// An instance by its role. Its policy is empty: the runner role needs no permission.
-    Instance { role: String, role_id: String, instance_id: String },
+    /// An instance by its role, or whoever assumed a role.
+    Session(Session),
 }
 
 impl Caller {
@@ -80,7 +137,7 @@ impl Caller {
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::User(principal) => &principal.name,
-            Self::Instance { instance_id, .. } => instance_id,
+            Self::Session(session) => &session.name,
         }
     }
 
@@ -88,8 +145,8 @@ impl Caller {
     pub(crate) fn arn(&self, account: &str) -> String {
         match self {
             Self::User(principal) => format!("arn:aws:iam::{account}:user/{}", principal.name),
-            Self::Instance { role, instance_id, .. } => {
-                format!("arn:aws:sts::{account}:assumed-role/{role}/{instance_id}")
+            Self::Session(Session { role, name, .. }) => {
+                format!("arn:aws:sts::{account}:assumed-role/{role}/{name}")
             }
         }
     }
@@ -98,17 +155,21 @@ impl Caller {
     pub(crate) fn user_id(&self) -> String {
         match self {
             Self::User(principal) => principal.access_key_id.replacen("AKIA", "AIDA", 1),
-            Self::Instance { role_id, instance_id, .. } => format!("{role_id}:{instance_id}"),
+            Self::Session(session) => format!("{}:{}", session.role_id, session.name),
+        }
+    }
+
+    /// Whether the caller's policy allows an action.
+    pub(crate) fn may(&self, action: &str) -> bool {
+        match self {
+            Self::User(principal) => allows(&principal.actions, action),
+            Self::Session(session) => allows(&session.actions, action),
         }
     }
 
     /// Refuses an action that the caller's policy does not allow.
     pub(crate) fn check_may(&self, action: &str, account: &str) -> Result<(), ApiError> {
-        let allowed = match self {
-            Self::User(principal) => principal.may(action),
-            Self::Instance { .. } => false,
-        };
-        if allowed {
+        if self.may(action) {
             return Ok(());
         }
         let message = format!(
@@ -206,7 +267,8 @@ impl Denial {
 #[derive(Debug, Default)]
 pub(crate) struct Access {
     principals: BTreeMap<String, Principal>,
-    sessions: BTreeMap<String, RoleSession>,
+    roles: BTreeMap<String, Role>,
+    sessions: BTreeMap<String, Issued>,
 }
 
 impl Access {
@@ -218,27 +280,23 @@ impl Access {
         self.principals.remove(access_key_id);
     }
 
-    /// Remembers credentials handed to an instance. They stay good until they expire, even beyond the instance's end.
-    pub(crate) fn issue(
-        &mut self,
-        role: &str,
-        role_id: &str,
-        instance_id: &str,
-        credentials: RoleCredentials,
-    ) {
-        let session = RoleSession {
-            role: role.into(),
-            role_id: role_id.into(),
-            instance_id: instance_id.into(),
-            credentials,
-        };
-        self.sessions.insert(session.credentials.access_key_id.clone(), session);
+    pub(crate) fn add_role(&mut self, role: Role) {
+        self.roles.insert(role.name.clone(), role);
+    }
+
+    pub(crate) fn role(&self, name: &str) -> Option<&Role> {
+        self.roles.get(name)
+    }
+
+    /// Remembers credentials that were handed out. They stay good until they expire, even beyond an instance's end.
+    pub(crate) fn issue(&mut self, session: Session, credentials: RoleCredentials) {
+        self.sessions.insert(credentials.access_key_id.clone(), Issued { session, credentials });
     }
 
     /// Forgets credentials that have expired.
     pub(crate) fn expire(&mut self, now: Timestamp, kept: SignedDuration) {
         let cutoff = now.saturating_sub(kept).unwrap_or(now);
-        self.sessions.retain(|_, session| session.credentials.expires_at > cutoff);
+        self.sessions.retain(|_, issued| issued.credentials.expires_at > cutoff);
     }
 
     /// Says who sent the request, or why that is not believed.
@@ -267,7 +325,7 @@ impl Access {
         Ok(caller)
     }
 
-    /// Finds the key. A long-lived key must come without a token, an instance's with exactly its own.
+    /// Finds the key. A long-lived key must come without a token, a session's with exactly its own.
     fn find(&self, claim: &Claim, now: Timestamp) -> Result<(Caller, &SecretString), Denial> {
         if let Some(principal) = self.principals.get(&claim.access_key) {
             let caller = Caller::User(principal.clone());
@@ -276,15 +334,14 @@ impl Access {
                 Some(_) => Err(Denial::WrongToken),
             };
         }
-        let session = self.sessions.get(&claim.access_key).ok_or(Denial::UnknownKey)?;
-        let own = session.credentials.session_token.expose_secret();
+        let issued = self.sessions.get(&claim.access_key).ok_or(Denial::UnknownKey)?;
+        let own = issued.credentials.session_token.expose_secret();
         if claim.token.as_ref().map(|token| token.expose_secret()) != Some(own) {
             return Err(Denial::WrongToken);
         }
-        if session.credentials.expires_at <= now {
+        if issued.credentials.expires_at <= now {
             return Err(Denial::ExpiredToken);
         }
-        let RoleSession { role, role_id, instance_id, .. } = session.clone();
-        Ok((Caller::Instance { role, role_id, instance_id }, &session.credentials.secret_access_key))
+        Ok((Caller::Session(issued.session.clone()), &issued.credentials.secret_access_key))
     }
 }

@@ -7,6 +7,7 @@ mod launch;
 mod parameters;
 mod record;
 mod reply;
+mod spot_prices;
 mod terminate;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -94,6 +95,8 @@ pub(crate) struct Ec2 {
     pub(crate) launches: Vec<Launch>,
     pub(crate) history: Vec<HistoryEntry>,
     buckets: BTreeMap<(String, &'static str), Bucket>,
+    /// By machine type and zone: the price from each moment on, in millionths of a dollar.
+    spot_prices: BTreeMap<(String, String), BTreeMap<Timestamp, u64>>,
 }
 
 impl Ec2 {
@@ -121,6 +124,7 @@ impl Ec2 {
             launches: Vec::new(),
             history: Vec::new(),
             buckets: BTreeMap::new(),
+            spot_prices: BTreeMap::new(),
         }
     }
 

@@ -1,5 +1,5 @@
 //! STS: who am I.
-//! Not in it: AssumeRole and its relatives; an instance gets its credentials from the metadata service.
+//! Not in it: AssumeRole and its relatives (`roles`); an instance gets its credentials from the metadata service.
 //!
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>
 

@@ -148,6 +148,14 @@ def queues(sqs):
     equal({message["MessageId"] for message in received}, sent)
     equal({message["Attributes"]["ApproximateReceiveCount"] for message in received}, {"1"})
     assert "Messages" not in sqs.receive_message(QueueUrl=url), "all are hidden"
+    first = {"Id": "first", "ReceiptHandle": received[0]["ReceiptHandle"], "VisibilityTimeout": 0}
+    unknown = {"Id": "unknown", "ReceiptHandle": "AQEB", "VisibilityTimeout": 0}
+    reply = sqs.change_message_visibility_batch(QueueUrl=url, Entries=[first, unknown])
+    equal([done["Id"] for done in reply["Successful"]], ["first"])
+    equal([(failed["Id"], failed["Code"]) for failed in reply["Failed"]], [("unknown", "ReceiptHandleIsInvalid")])
+    again = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1)["Messages"]
+    equal([message["MessageId"] for message in again], [received[0]["MessageId"]])
+    received[0] = again[0]
     handles = [message["ReceiptHandle"] for message in received]
     for start in range(0, 25, 10):
         entries = [{"Id": str(place), "ReceiptHandle": handle} for place, handle in enumerate(handles[start : start + 10])]
@@ -174,6 +182,51 @@ def queues(sqs):
     equal(refusal(client("sqs", **reader).receive_message, QueueUrl=url), (403, "AccessDeniedException"))
 
 
+def roles():
+    sts = client("sts")
+    role = "arn:aws:iam::123456789012:role/looker"
+    session = sts.assume_role(RoleArn=role, RoleSessionName="looker", DurationSeconds=900)
+    equal(session["AssumedRoleUser"]["Arn"], "arn:aws:sts::123456789012:assumed-role/looker/looker")
+    assert session["Credentials"]["Expiration"].tzinfo is not None
+    equal(refusal(sts.assume_role, RoleArn=role + "x", RoleSessionName="looker"), (403, "AccessDenied"))
+    token = os.environ["WEB_IDENTITY_TOKEN"]
+    by_token = sts.assume_role_with_web_identity(RoleArn=role, RoleSessionName="by-token", WebIdentityToken=token)
+    equal(by_token["AssumedRoleUser"]["Arn"], "arn:aws:sts::123456789012:assumed-role/looker/by-token")
+    wrong = {"RoleArn": role, "RoleSessionName": "by-token", "WebIdentityToken": token[:-4] + "AAAA"}
+    equal(refusal(sts.assume_role_with_web_identity, **wrong), (400, "InvalidIdentityToken"))
+    keys = by_token["Credentials"]
+    return {
+        "aws_access_key_id": keys["AccessKeyId"],
+        "aws_secret_access_key": keys["SecretAccessKey"],
+        "aws_session_token": keys["SessionToken"],
+    }
+
+
+def lookups(credentials):
+    secrets, name = client("secretsmanager", **credentials), "jit/app"
+    secret = secrets.get_secret_value(SecretId=name)
+    equal((secret["SecretString"], secret["VersionStages"]), ("second", ["AWSCURRENT"]))
+    equal(secrets.get_secret_value(SecretId=secret["ARN"], VersionStage="AWSPREVIOUS")["SecretString"], "first")
+    equal(refusal(secrets.get_secret_value, SecretId="jit/none"), (400, "ResourceNotFoundException"))
+    ssm = client("ssm", **credentials)
+    equal(ssm.get_parameter(Name="/jit/image")["Parameter"]["Value"], IMAGE)
+    equal(refusal(ssm.get_parameter, Name="/jit/none"), (400, "ParameterNotFound"))
+    equal(refusal(client("ssm").get_parameter, Name="/jit/image"), (400, "AccessDeniedException"))
+    wrong = {**credentials, "aws_secret_access_key": "wrong"}
+    equal(refusal(client("ssm", **wrong).get_parameter, Name="/jit/image"), (400, "InvalidSignatureException"))
+
+
+def prices(ec2):
+    pages = list(
+        ec2.get_paginator("describe_spot_price_history").paginate(
+            InstanceTypes=["c7i.large"], ProductDescriptions=["Linux/UNIX"], PaginationConfig={"PageSize": 2}
+        )
+    )
+    found = [price for page in pages for price in page["SpotPriceHistory"]]
+    equal([price["AvailabilityZone"] for price in found], ["us-east-1a", "us-east-1b", "us-east-1c"])
+    equal({price["SpotPrice"] for price in found}, {"0.030000"})
+
+
 def limits(ec2):
     """Last, for it leaves no request token."""
     codes = set()
@@ -197,6 +250,8 @@ def main():
     terminating(ec2, launched)
     refusals(ec2)
     queues(client("sqs"))
+    lookups(roles())
+    prices(ec2)
     limits(ec2)
     print(kept[0])
 

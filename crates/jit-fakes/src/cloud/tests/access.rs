@@ -260,6 +260,6 @@ fn an_unknown_action_version_or_parameter_is_refused() {
     assert_eq!(world.ec2("DescribeInstances", &[("Bogus", "1")]).error(), (400, "UnknownParameter"));
     let request = world.signed("ec2", EAST, &[("Action", "DescribeInstances"), ("Version", "2010-01-01")]);
     assert_eq!(world.send(request).error(), (400, "NoSuchVersion"));
-    let request = world.signed("sts", EAST, &[("Action", "AssumeRole"), ("Version", "2011-06-15")]);
+    let request = world.signed("sts", EAST, &[("Action", "GetSessionToken"), ("Version", "2011-06-15")]);
     assert_eq!(world.send(request).error(), (400, "InvalidAction"));
 }

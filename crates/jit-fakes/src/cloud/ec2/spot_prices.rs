@@ -1,0 +1,138 @@
+//! DescribeSpotPriceHistory: what Linux spot instances cost where and since when, in pages.
+//! Not in it: filters, other products than Linux/UNIX, and what instances are billed (`billing`).
+//!
+//! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSpotPriceHistory.html>
+
+use std::collections::BTreeSet;
+
+use http::Response;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Ec2, NAMESPACE};
+use crate::cloud::error::{ApiError, respond};
+use crate::cloud::query::Query;
+use crate::cloud::xml::Xml;
+
+const KNOWN: &[&str] = &[
+    "Action",
+    "Version",
+    "DryRun",
+    "AvailabilityZone",
+    "InstanceType.N",
+    "ProductDescription.N",
+    "StartTime",
+    "EndTime",
+    "MaxResults",
+    "NextToken",
+];
+const LINUX: &str = "Linux/UNIX";
+const PAGE_SIZE_MAX: u32 = 1_000;
+/// What a vCPU costs in an hour where nobody set a price, in millionths of a dollar.
+const MICROS_A_VCPU: u64 = 15_000;
+
+/// One price and since when it holds.
+struct Price {
+    instance_type: String,
+    zone: String,
+    micros: u64,
+    since: Timestamp,
+}
+
+impl Ec2 {
+    /// Sets the price of a type in a zone from a moment on.
+    pub(crate) fn set_spot_price(&mut self, instance_type: &str, zone: &str, from: Timestamp, micros: u64) {
+        let key = (instance_type.to_owned(), zone.to_owned());
+        self.spot_prices.entry(key).or_default().insert(from, micros);
+    }
+
+    pub(crate) fn describe_spot_price_history(
+        &self,
+        region: &str,
+        query: &Query,
+        request_id: &str,
+        now: Timestamp,
+    ) -> Result<Response<Vec<u8>>, ApiError> {
+        query.only(KNOWN)?;
+        if query.flag("DryRun")? {
+            return Err(super::dry_run());
+        }
+        let size = query.number("MaxResults")?.unwrap_or(PAGE_SIZE_MAX);
+        if !(1..=PAGE_SIZE_MAX).contains(&size) {
+            return Err(ApiError::invalid(&size.to_string(), "MaxResults"));
+        }
+        let moment = |name: &str, default: Timestamp| match query.get(name) {
+            None => Ok(default),
+            Some(text) => text.parse().map_err(|_| ApiError::invalid(text, name)),
+        };
+        let end = moment("EndTime", now)?;
+        let start =
+            moment("StartTime", end.saturating_sub(SignedDuration::from_hours(24 * 90)).unwrap_or(end))?;
+        let begin: usize = match query.get("NextToken") {
+            None => 0,
+            Some(token) => token
+                .strip_prefix("prices-")
+                .and_then(|number| number.parse().ok())
+                .ok_or_else(|| ApiError::bad("InvalidNextToken", "The token is not valid."))?,
+        };
+        let products = query.list("ProductDescription");
+        let is_linux = products.is_empty() || products.iter().any(|product| product == LINUX);
+        let all = if is_linux { self.prices(region, query, (start, end)) } else { Vec::new() };
+        let last = begin.saturating_add(usize::try_from(size).unwrap_or(usize::MAX)).min(all.len());
+        let next = (last < all.len()).then(|| format!("prices-{last}"));
+        Ok(page(all.get(begin..last).unwrap_or_default(), next.as_deref(), request_id))
+    }
+
+    /// The prices of all wanted types in all wanted zones of a region that held at some time of a span.
+    fn prices(&self, region: &str, query: &Query, (start, end): (Timestamp, Timestamp)) -> Vec<Price> {
+        let types = query.list("InstanceType");
+        let here = self.catalogue.subnets.values().filter(|subnet| subnet.region == region);
+        let zones: BTreeSet<&str> = here
+            .map(|subnet| subnet.zone.as_str())
+            .filter(|zone| query.get("AvailabilityZone").is_none_or(|wanted| wanted == *zone))
+            .collect();
+        let mut prices = Vec::new();
+        for (name, machine) in &self.catalogue.machine_types {
+            if !types.is_empty() && !types.contains(name) {
+                continue;
+            }
+            for &zone in zones.iter().filter(|z| machine.zones.as_ref().is_none_or(|of| of.contains(**z))) {
+                let usual = (Timestamp::UNIX_EPOCH, u64::from(machine.vcpus) * MICROS_A_VCPU);
+                let set = self.spot_prices.get(&(name.clone(), zone.to_owned())).into_iter().flatten();
+                let history: Vec<(Timestamp, u64)> =
+                    std::iter::once(usual).chain(set.map(|(at, m)| (*at, *m))).collect();
+                for (index, &(since, micros)) in history.iter().enumerate() {
+                    let ended = history.get(index + 1).is_some_and(|(next, _)| *next <= start);
+                    if since <= end && !ended {
+                        prices.push(Price {
+                            instance_type: name.clone(),
+                            zone: zone.to_owned(),
+                            micros,
+                            since,
+                        });
+                    }
+                }
+            }
+        }
+        prices
+    }
+}
+
+fn page(prices: &[Price], next: Option<&str>, request_id: &str) -> Response<Vec<u8>> {
+    let mut xml = Xml::document();
+    xml.node_in("DescribeSpotPriceHistoryResponse", NAMESPACE, |xml| {
+        xml.text("requestId", request_id);
+        xml.node("spotPriceHistorySet", |xml| {
+            for Price { instance_type, zone, micros, since } in prices {
+                xml.node("item", |xml| {
+                    xml.text("instanceType", instance_type).text("productDescription", LINUX);
+                    xml.text("spotPrice", format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000));
+                    xml.text("timestamp", since.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string());
+                    xml.text("availabilityZone", zone);
+                });
+            }
+        });
+        // EC2 writes an empty token after the last page.
+        xml.text("nextToken", next.unwrap_or_default());
+    });
+    respond(200, xml)
+}
