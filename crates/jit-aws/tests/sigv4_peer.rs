@@ -129,4 +129,23 @@ proptest! {
         let (ours, theirs) = (ours(&case), theirs(&case));
         prop_assert_eq!(ours.headers(), theirs.headers());
     }
+
+    #[test]
+    fn whatever_is_signed_cannot_change_without_the_signature(case in case(), change in 0_usize..7) {
+        let mut other = case.clone();
+        match change {
+            0 => other.body.push(b'x'),
+            1 => other.region.push('0'),
+            2 => other.service.push('x'),
+            3 => other.second += 1,
+            4 => other.method = if case.method == "GET" { "POST" } else { "GET" },
+            5 => other.headers.push(("x-added".to_owned(), "value".to_owned())),
+            _ => other.token = Some(format!("{}x", case.token.as_deref().unwrap_or_default())),
+        }
+        let signature = |case: &Case| {
+            let authorization = ours(case).headers()["authorization"].to_str().unwrap().to_owned();
+            authorization.rsplit_once("Signature=").unwrap().1.to_owned()
+        };
+        prop_assert_ne!(signature(&case), signature(&other));
+    }
 }

@@ -105,6 +105,7 @@ const REFUSED: &[&str] = &[
     "SecurityGroupsPerInterfaceLimitExceeded",
     "SignatureDoesNotMatch",
     "TagLimitExceeded",
+    "TagPolicyViolation",
     "UnrecognizedClientException",
     "ValidationError",
     "VPCIdNotSpecified",

@@ -60,6 +60,13 @@ fn each_known_code_has_its_class() {
         (400, "UnsupportedOperation", ErrorClass::Refused),
         (400, "InvalidParameterValue", ErrorClass::Refused),
         (400, "MissingParameter", ErrorClass::Refused),
+        (400, "TagPolicyViolation", ErrorClass::Refused),
+        (400, "OptInRequired", ErrorClass::Refused),
+        (400, "VolumeTypeNotAvailableInZone", ErrorClass::InsufficientCapacity),
+        (400, "ReservationCapacityExceeded", ErrorClass::InsufficientCapacity),
+        (400, "MaxIOPSLimitExceeded", ErrorClass::Quota),
+        (400, "ConcurrentTagAccess", ErrorClass::Throttled),
+        (400, "IdempotentInstanceTerminated", ErrorClass::IdempotencyMismatch),
         (400, "RequestExpired", ErrorClass::ClockSkew),
         (400, "InvalidInstanceID.NotFound", ErrorClass::NotFound),
     ] {
