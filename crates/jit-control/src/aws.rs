@@ -2,6 +2,8 @@
 //! What is asked and what an answer means is not here; retries neither.
 
 mod credentials;
+mod secrets;
+mod shared;
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -16,6 +18,7 @@ use crate::shell::{chain, line};
 use crate::time::jiff_time;
 
 pub(crate) use self::credentials::Kept;
+pub use self::secrets::{SecretError, SecretSource, StoredSecret};
 
 /// AWS as one invocation of one component reaches it, with that component's own rights.
 #[derive(Debug)]

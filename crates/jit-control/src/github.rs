@@ -18,7 +18,7 @@ use crate::effects::{Effects, Request, Response, SendError};
 use crate::ledger::{Key, Kind, Ledger as _, Write};
 use crate::limits;
 use crate::settings::GitHubApp;
-use crate::shell::{Failure, Shell, put};
+use crate::shell::{Failure, Shell, chain, put};
 use crate::stored::{BudgetPause, Cursor, SealedToken, Stored as _};
 use crate::time::{domain_time, jiff_time};
 
@@ -231,7 +231,9 @@ impl<'s, 'e, E: Effects> GitHub<'s, 'e, E> {
         need: Need,
     ) -> Result<Authorization, GitHubError> {
         let key = SealedToken::key((&format!("{}-{}", self.shell.function, need.as_str()), installation));
-        let seal = seal::Seal::new(&self.app.private_key, self.shell.function);
+        let fetched = self.app.private_key.get(self.shell.effects).await;
+        let private_key = fetched.map_err(|error| GitHubError::Unusable(chain(&error)))?;
+        let seal = seal::Seal::new(&private_key, self.shell.function);
         let known = self.shell.read::<SealedToken>(&key).await?;
         let now = self.shell.now();
         if let Some(kept) = &known
@@ -240,7 +242,7 @@ impl<'s, 'e, E: Effects> GitHub<'s, 'e, E> {
         {
             return bearer(&token);
         }
-        let app_key = AppKey::from_pem(&self.app.private_key).map_err(unusable)?;
+        let app_key = AppKey::from_pem(&private_key).map_err(unusable)?;
         let jwt = app_key.jwt(&self.app.app_id, jiff_time(now)).map_err(unusable)?;
         let request = self.api.create_installation_token(
             &bearer(&jwt)?,

@@ -6,8 +6,8 @@ use std::time::Duration;
 pub const HANDLER_DEADLINE: Duration = Duration::from_secs(20);
 /// Longest outbound call.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often calls that wait for another's temporary key look whether it is there: short beside the call of STS that they wait for.
-pub const CREDENTIALS_LOOKED_AT_EVERY: Duration = Duration::from_millis(5);
+/// How often those who wait for another's key or secret look whether it is there: short beside the call that they wait for.
+pub const FETCH_LOOKED_AT_EVERY: Duration = Duration::from_millis(5);
 /// Longest launch call: EC2 may take long to answer for many instances.
 pub const LAUNCH_TIMEOUT: Duration = Duration::from_secs(12);
 /// A launch starts no later than this into an invocation, so that it ends before the deadline.

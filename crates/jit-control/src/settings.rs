@@ -12,14 +12,14 @@ pub mod variables;
 
 use jit_domain::policy::Storage;
 use jit_github::AppId;
-use secrecy::SecretString;
 
+use crate::aws::{SecretSource, StoredSecret};
 use crate::configuration::Fault;
 
 pub use self::aws::{AwsAccess, CredentialSource, WebIdentityToken};
 pub use values::{Address, ClaimKey, ClaimKeys, Rotating};
 
-use self::reader::{Read, Reader};
+use self::reader::{Read, Reader, Recorded};
 use self::variables::*;
 
 /// A component of the control plane.
@@ -111,7 +111,10 @@ impl Settings {
 
     /// Faults that cost too much to look for at each invocation: whether the private key can sign.
     pub fn dear_faults(&self) -> Vec<Fault> {
-        let wrong = self.github().and_then(|app| jit_github::AppKey::from_pem(&app.private_key).err());
+        let wrong = self.github().and_then(|app| match &app.private_key {
+            SecretSource::Value(key) => jit_github::AppKey::from_pem(key).err(),
+            SecretSource::Stored(_) => None,
+        });
         wrong.into_iter().map(|error| reader::fault(&GITHUB_PRIVATE_KEY, &error.to_string())).collect()
     }
 }
@@ -169,7 +172,7 @@ pub struct WebhookSettings {
     /// Its own rights in the cloud; none when nothing of it is there.
     pub aws: Option<AwsAccess>,
     /// The secrets that GitHub may sign with.
-    pub secrets: Rotating,
+    pub secrets: WebhookSecrets,
 }
 
 impl WebhookSettings {
@@ -180,8 +183,32 @@ impl WebhookSettings {
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<Fault>> {
         let reader = Reader::new(Component::Webhook, &get);
         let aws = AwsAccess::read_optional(&reader, &WEBHOOK_AWS);
-        let secrets = reader.rotating(&GITHUB_WEBHOOK_SECRET, &GITHUB_WEBHOOK_SECRET_PREVIOUS);
+        let secrets = WebhookSecrets::read(&reader, &aws);
         reader.finish(|| Ok(Self { aws: aws?, secrets: secrets? }))
+    }
+}
+
+/// The secrets that GitHub may sign deliveries with.
+#[derive(Clone, Debug)]
+pub enum WebhookSecrets {
+    /// From variables.
+    Values(Rotating),
+    /// In Secrets Manager, which keeps the one before too.
+    Stored(StoredSecret),
+}
+
+impl WebhookSecrets {
+    fn read(reader: &Reader<'_>, aws: &Read<Option<AwsAccess>>) -> Read<Self> {
+        let variables = (&GITHUB_WEBHOOK_SECRET, &GITHUB_WEBHOOK_SECRET_ARN);
+        let current = reader.secret_source(variables, aws, &WEBHOOK_AWS);
+        let previous = reader.optional_secret(&GITHUB_WEBHOOK_SECRET_PREVIOUS);
+        match (current?, previous?) {
+            (SecretSource::Value(current), previous) => Ok(Self::Values(Rotating::new(current, previous))),
+            (SecretSource::Stored(stored), None) => Ok(Self::Stored(*stored)),
+            (SecretSource::Stored(_), Some(_)) => {
+                Err(reader.both(&GITHUB_WEBHOOK_SECRET_ARN, &GITHUB_WEBHOOK_SECRET_PREVIOUS))
+            }
+        }
     }
 }
 
@@ -254,8 +281,9 @@ impl KeeperSettings {
             Keeper::Rebalancer => (Component::Rebalancer, &REBALANCER_AWS),
         };
         let reader = Reader::new(component, &get);
-        let github = GitHubApp::read(&reader);
         let aws = AwsAccess::read(&reader, credentials);
+        let rights = aws.as_ref().map(|aws| Some(aws.clone())).map_err(|_| Recorded);
+        let github = GitHubApp::read(&reader, &rights, credentials);
         let cron_tokens = reader.rotating(&CRON_TOKEN, &CRON_TOKEN_PREVIOUS);
         reader.finish(|| Ok(Self { github: github?, aws: aws?, cron_tokens: cron_tokens? }))
     }
@@ -284,10 +312,10 @@ impl RegistrarSettings {
     /// As [`Settings::read`].
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<Fault>> {
         let reader = Reader::new(Component::Registrar, &get);
-        let github = GitHubApp::read(&reader);
+        let aws = AwsAccess::read_optional(&reader, &REGISTRAR_AWS);
+        let github = GitHubApp::read(&reader, &aws, &REGISTRAR_AWS);
         let claim_keys = reader.claim_keys();
         let public_url = reader.address(&PUBLIC_URL);
-        let aws = AwsAccess::read_optional(&reader, &REGISTRAR_AWS);
         let aws_endpoint_url = reader.optional_address(&AWS_ENDPOINT_URL);
         reader.finish(|| {
             Ok(Self {
@@ -306,16 +334,18 @@ impl RegistrarSettings {
 pub struct GitHubApp {
     /// The App's number or client id.
     pub app_id: AppId,
-    /// Its private key in PEM; its shape was looked at, and [`Settings::dear_faults`] tells whether it can sign.
-    pub private_key: SecretString,
+    /// Its private key in PEM, or where it is; one in a variable has the right shape, and [`Settings::dear_faults`] tells whether it
+    /// can sign.
+    pub private_key: SecretSource,
     /// The REST API.
     pub api_url: Address,
 }
 
 impl GitHubApp {
-    fn read(reader: &Reader<'_>) -> Read<Self> {
+    fn read(reader: &Reader<'_>, aws: &Read<Option<AwsAccess>>, rights: &CredentialVariables) -> Read<Self> {
         let app_id = reader.parsed(&GITHUB_APP_ID, |text| AppId::new(text).ok());
-        let private_key = reader.secret(&GITHUB_PRIVATE_KEY);
+        let variables = (&GITHUB_PRIVATE_KEY, &GITHUB_PRIVATE_KEY_SECRET_ARN);
+        let private_key = reader.secret_source(variables, aws, rights);
         let api_url = reader.address(&GITHUB_API_URL);
         Ok(Self { app_id: app_id?, private_key: private_key?, api_url: api_url? })
     }

@@ -9,16 +9,18 @@ use jit_domain::labels::LabelSet;
 use jit_domain::observation::{self, Observation};
 use jit_domain::policy::Policy;
 use jit_domain::time::Timestamp;
-use jit_github::webhook::{Action, DELIVERY_HEADER, Event, SIGNATURE_HEADER, WorkflowJobEvent, signature};
+use jit_github::webhook::signature::{self, SignatureError};
+use jit_github::webhook::{Action, DELIVERY_HEADER, Event, SIGNATURE_HEADER, WorkflowJobEvent};
 use serde_json::json;
 
+use crate::aws::SecretError;
 use crate::effects::{Effects, Request, Response};
 use crate::limits;
 use crate::message::{JobObservation, Message};
 use crate::queue::{Queue as _, QueueName};
 use crate::reply::text;
-use crate::settings::WebhookSettings;
-use crate::shell::Shell;
+use crate::settings::{WebhookSecrets, WebhookSettings};
+use crate::shell::{Shell, chain};
 use crate::time::domain_time;
 
 /// A reply, and the function to nudge once it is out.
@@ -36,7 +38,7 @@ pub async fn receive<E: Effects>(
     settings: &WebhookSettings,
     request: &Request,
 ) -> Answer {
-    match accept(shell, settings, request) {
+    match accept(shell, settings, request).await {
         Err(reply) => Answer { reply, nudge: None },
         Ok(message) => {
             let queue = message.queue();
@@ -55,7 +57,7 @@ pub async fn receive<E: Effects>(
 }
 
 /// All that comes before the queue, in the order in which it must: method, size, signature, event, JSON, then the decision.
-fn accept<E: Effects>(
+async fn accept<E: Effects>(
     shell: &Shell<'_, E>,
     settings: &WebhookSettings,
     request: &Request,
@@ -68,10 +70,7 @@ fn accept<E: Effects>(
         return Err(text(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 1 MiB"));
     }
     let header = |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok());
-    if let Err(error) = signature::verify(body, header(SIGNATURE_HEADER), settings.secrets.accepted()) {
-        shell.warn("a delivery's signature does not hold", json!({ "cause": error.to_string() }));
-        return Err(text(StatusCode::UNAUTHORIZED, "the signature does not hold"));
-    }
+    verify(shell, settings, body, header(SIGNATURE_HEADER)).await?;
     match header(jit_github::webhook::EVENT_HEADER).map(Event::from) {
         Some(Event::WorkflowJob) => {}
         Some(Event::Ping) => return Err(text(StatusCode::OK, "pong")),
@@ -83,6 +82,43 @@ fn accept<E: Effects>(
         return Err(text(StatusCode::OK, "ignored: an action that says nothing about runners"));
     };
     answer(shell, &shell.policy, observation, labels, delivery)
+}
+
+/// Whether GitHub signed the body with a secret that is accepted. Secrets Manager is asked only for a signature that could be one.
+async fn verify<E: Effects>(
+    shell: &Shell<'_, E>,
+    settings: &WebhookSettings,
+    body: &[u8],
+    given: Option<&str>,
+) -> Result<(), Response> {
+    let refuse = |error: SignatureError| {
+        shell.warn("a delivery's signature does not hold", json!({ "cause": error.to_string() }));
+        text(StatusCode::UNAUTHORIZED, "the signature does not hold")
+    };
+    let stored = match &settings.secrets {
+        WebhookSecrets::Values(secrets) => {
+            return signature::verify(body, given, secrets.accepted()).map_err(refuse);
+        }
+        WebhookSecrets::Stored(stored) => stored,
+    };
+    let unread = |error: SecretError| {
+        shell.error(
+            "the webhook secret was not read; github's log keeps the delivery",
+            json!({ "cause": chain(&error) }),
+        );
+        text(StatusCode::SERVICE_UNAVAILABLE, "the secret cannot be read; redeliver later")
+    };
+    match signature::verify(body, given, &[]) {
+        Ok(()) | Err(SignatureError::Mismatch) => {}
+        Err(error) => return Err(refuse(error)),
+    }
+    let current = stored.current(shell.effects).await.map_err(unread)?;
+    if signature::verify(body, given, &[current]).is_ok() {
+        return Ok(());
+    }
+    // Not while the current one verifies: only a rotation under way, or a forger, costs a second call.
+    let previous = stored.previous(shell.effects).await.map_err(unread)?;
+    signature::verify(body, given, previous.as_slice()).map_err(refuse)
 }
 
 fn answer<E: Effects>(

@@ -3,7 +3,6 @@
 //! STS in each that calls AWS.
 //! Not here: which source is configured (`settings/aws.rs`), and signing.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jit_aws::container::{self, ContainerError};
@@ -14,6 +13,7 @@ use jit_aws::sts::{
 use jit_aws::{Credentials, Endpoint, Region, Service};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::shared::Shared;
 use crate::effects::{Effects, Request, Response, SendError};
 use crate::limits;
 use crate::settings::{AwsAccess, CredentialSource, WebIdentityToken};
@@ -21,7 +21,7 @@ use crate::time::{domain_time, jiff_time};
 
 /// Why there is no key to sign with.
 #[derive(Clone, Debug, thiserror::Error)]
-pub(super) enum CredentialError {
+pub(crate) enum CredentialError {
     /// STS did not give the role.
     #[error("the role {role} was not assumed")]
     Role {
@@ -51,53 +51,8 @@ pub(super) enum CredentialError {
     Late,
 }
 
-/// The temporary key of one invocation. A clone is the same one, and `{:?}` shows nothing of it.
-#[derive(Clone, Default)]
-pub(crate) struct Kept(Arc<Mutex<State>>);
-
-#[derive(Default)]
-enum State {
-    #[default]
-    Empty,
-    /// Somebody fetches.
-    Fetching,
-    Good(TemporaryCredentials),
-    /// The last fetch failed. Those who waited for it share the failure; who comes later tries again.
-    Failed(CredentialError),
-}
-
-impl std::fmt::Debug for Kept {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Kept")
-    }
-}
-
-impl Kept {
-    /// Gives up a kept key.
-    pub(super) fn forget(&self) {
-        let mut state = self.lock();
-        if matches!(*state, State::Good(_)) {
-            *state = State::Empty;
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it is held, and a half-written state is impossible: it is one assignment.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Whoever fetches; should its future be dropped on the way, the next one may.
-struct Fetch<'k>(&'k Kept);
-
-impl Drop for Fetch<'_> {
-    fn drop(&mut self) {
-        let mut state = self.0.lock();
-        if matches!(*state, State::Fetching) {
-            *state = State::Empty;
-        }
-    }
-}
+/// The temporary key of one invocation.
+pub(crate) type Kept = Shared<TemporaryCredentials, CredentialError>;
 
 /// The key to sign with now, in at most `timeout`. STS is asked in `region`, where the call goes that needs the key:
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/welcome.html> wants regional endpoints, whose keys are good in all regions.
@@ -113,34 +68,10 @@ pub(super) async fn of<E: Effects>(
     if let CredentialSource::Key(key) = &access.source {
         return Ok(key.clone());
     }
-    let began = effects.now();
-    let mut waited = false;
-    loop {
-        let fetch = {
-            let mut state = access.kept.lock();
-            match &*state {
-                State::Good(kept) if is_fresh(kept, effects) => return Ok(kept.credentials.clone()),
-                State::Failed(error) if waited => return Err(error.clone()),
-                State::Fetching => None,
-                State::Empty | State::Good(_) | State::Failed(_) => {
-                    *state = State::Fetching;
-                    Some(Fetch(&access.kept))
-                }
-            }
-        };
-        if let Some(fetch) = fetch {
-            let fetched = fetch_now(effects, access, region, timeout.min(limits::CALL_TIMEOUT)).await;
-            let credentials = fetched.as_ref().map(|f| f.credentials.clone()).map_err(Clone::clone);
-            *fetch.0.lock() = fetched.map_or_else(State::Failed, State::Good);
-            return credentials;
-        }
-        if effects.now().since(began) >= timeout {
-            return Err(CredentialError::Late);
-        }
-        // A pause that the host itself ends: a host's executor need not know of wake-ups among our own futures.
-        waited = true;
-        effects.sleep(limits::CREDENTIALS_LOOKED_AT_EVERY).await;
-    }
+    let fetch = async || fetch_now(effects, access, region, timeout.min(limits::CALL_TIMEOUT)).await;
+    let waiting = (effects, timeout, CredentialError::Late);
+    let kept = access.kept.get(waiting, |kept| is_fresh(kept, effects), fetch).await?;
+    Ok(kept.credentials)
 }
 
 fn is_fresh(kept: &TemporaryCredentials, effects: &impl Effects) -> bool {

@@ -3,11 +3,14 @@
 
 use std::cell::RefCell;
 
+use jit_aws::secrets_manager::SecretArn;
 use secrecy::SecretString;
 
+use crate::aws::{SecretSource, StoredSecret};
 use crate::configuration::Fault;
 
 use super::Component;
+use super::aws::AwsAccess;
 use super::values::{Address, ClaimKey, ClaimKeys, Rotating};
 use super::variables::{CLAIM_KEY, CLAIM_KEY_PREVIOUS, CredentialVariables, Need, Shape, Variable};
 
@@ -97,6 +100,7 @@ impl<'a> Reader<'a> {
             | Shape::Token
             | Shape::AwsText
             | Shape::RoleArn
+            | Shape::SecretArn
             | Shape::WebToken
             | Shape::Path
             | Shape::ContainerAddress => None,
@@ -124,6 +128,32 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A secret that stands in a variable, or in Secrets Manager, where it is read with these rights; exactly one of the two.
+    pub(super) fn secret_source(
+        &self,
+        (value, arn): (&Variable, &Variable),
+        aws: &Read<Option<AwsAccess>>,
+        rights: &CredentialVariables,
+    ) -> Read<SecretSource> {
+        let given = self.optional_secret(value);
+        let stored = self.optional_text(arn);
+        match (given?, stored?) {
+            (Some(secret), None) => Ok(SecretSource::Value(secret)),
+            (Some(_), Some(_)) => Err(self.both(value, arn)),
+            (None, None) => Err(self.record(missing(value))),
+            (None, Some(text)) => {
+                let secret = SecretArn::parse(&text).ok_or_else(|| self.out_of_range(arn))?;
+                match aws {
+                    Ok(Some(aws)) => {
+                        Ok(SecretSource::Stored(Box::new(StoredSecret::new(secret, aws.clone()))))
+                    }
+                    Ok(None) => Err(self.needs(arn, &[&rights.access_key_id])),
+                    Err(Recorded) => Err(Recorded),
+                }
+            }
+        }
+    }
+
     /// A value has the right shape and yet cannot be used.
     pub(super) fn out_of_range(&self, variable: &Variable) -> Recorded {
         self.record(fault(variable, variable.shape.range()))
@@ -134,7 +164,7 @@ impl<'a> Reader<'a> {
         self.record(Fault {
             line: None,
             path: other.name.to_owned(),
-            what: format!("it is set and so is {}, and rights come from one source only", one.name),
+            what: format!("it is set and so is {}, of which only one may be", one.name),
             remedy: format!("remove {} or {}", other.in_environment(), one.in_environment()),
         })
     }

@@ -24,10 +24,12 @@ fn values() -> BTreeMap<String, String> {
         Shape::ProtectedAddress => format!("https://example.com/{}/", variable.name),
         Shape::AnyAddress => "http://emulator:5555".to_owned(),
         Shape::RoleArn => "arn:aws:iam::123456789012:role/r".to_owned(),
-        Shape::WebToken | Shape::Path | Shape::ContainerAddress => String::new(),
+        Shape::WebToken | Shape::Path | Shape::ContainerAddress | Shape::SecretArn => String::new(),
     };
     // The rights of each component come from one source: here from a role with a key.
-    let stands = |v: &&&Variable| !v.name.contains("_aws_web_") && !v.name.contains("_aws_container_");
+    let stands = |v: &&&Variable| {
+        !["_aws_web_", "_aws_container_", "_secret_arn"].iter().any(|part| v.name.contains(part))
+    };
     VARIABLES.iter().filter(stands).map(|v| (v.name.to_owned(), value(v))).collect()
 }
 
@@ -73,7 +75,15 @@ fn a_component_is_bound_to_nothing_of_another_principal() {
     };
     let of_webhook: Vec<&str> =
         names(Component::Webhook).into_iter().filter(|n| !n.starts_with("webhook_aws_")).collect();
-    assert_eq!(of_webhook, ["aws_endpoint_url", "github_webhook_secret", "github_webhook_secret_previous"]);
+    assert_eq!(
+        of_webhook,
+        [
+            "aws_endpoint_url",
+            "github_webhook_secret",
+            "github_webhook_secret_arn",
+            "github_webhook_secret_previous"
+        ]
+    );
     assert!(names(Component::Scaleup).iter().all(|n| !n.starts_with("github_")), "nothing of GitHub");
     for component in Component::ALL {
         let others = Component::ALL.into_iter().filter(|o| *o != component);
@@ -103,6 +113,11 @@ fn everything_that_is_not_set_is_reported_at_once() {
         let bound =
             VARIABLES.iter().filter(|v| v.components.contains(&component) && v.need == Need::Required);
         let mut due: BTreeSet<String> = bound.map(|v| v.name.to_owned()).collect();
+        due.extend(match component {
+            Component::Webhook => Some("github_webhook_secret".to_owned()),
+            Component::Scaleup => None,
+            _ => Some("github_private_key".to_owned()),
+        });
         if !matches!(component, Component::Webhook | Component::Registrar) {
             due.insert(format!("{}_aws_access_key_id", component.as_str()));
         }
@@ -120,7 +135,8 @@ fn an_empty_value_is_none() {
     let mut values = values();
     values.insert("github_webhook_secret_previous".into(), String::new());
     let Ok(Settings::Webhook(settings)) = read(Component::Webhook, &values) else { panic!("webhook is set") };
-    assert_eq!(settings.secrets.accepted().len(), 1);
+    let WebhookSecrets::Values(secrets) = &settings.secrets else { panic!("it is a value") };
+    assert_eq!(secrets.accepted().len(), 1);
     values.insert("github_webhook_secret".into(), String::new());
     assert!(read(Component::Webhook, &values).is_err_and(|f| f[0].what.contains("not set")));
 }

@@ -4,6 +4,7 @@
 mod aws;
 
 use jit_aws::container::ContainerAddress;
+use jit_aws::secrets_manager::SecretArn;
 use jit_aws::sts::RoleArn;
 
 pub(super) use self::aws::*;
@@ -72,6 +73,8 @@ pub enum Shape {
     AwsText,
     /// The ARN of a role.
     RoleArn,
+    /// The ARN of a secret.
+    SecretArn,
     /// A JSON web token.
     WebToken,
     /// The path of a file.
@@ -91,7 +94,7 @@ impl Shape {
             Self::AppId => "id",
             Self::PrivateKey => "PEM text",
             Self::Secret | Self::Key | Self::Token | Self::AwsText | Self::WebToken => "text",
-            Self::RoleArn => "ARN",
+            Self::RoleArn | Self::SecretArn => "ARN",
             Self::Path => "path",
             Self::ProtectedAddress | Self::AnyAddress | Self::ContainerAddress => "address",
         }
@@ -105,6 +108,7 @@ impl Shape {
             Self::AppId
             | Self::PrivateKey
             | Self::RoleArn
+            | Self::SecretArn
             | Self::Path
             | Self::ProtectedAddress
             | Self::AnyAddress
@@ -125,6 +129,9 @@ impl Shape {
             Self::AwsText => "1 to 4096 visible ASCII characters",
             Self::RoleArn => {
                 "the ARN of a role, `arn:aws:iam::<account>:role/<name>`, such as `arn:aws:iam::123456789012:role/scaleup`"
+            }
+            Self::SecretArn => {
+                "the ARN of a secret, such as `arn:aws:secretsmanager:us-east-1:123456789012:secret:github-app-AbCdEf`"
             }
             Self::WebToken => "4 to 20000 visible ASCII characters",
             Self::Path => "an absolute path without `..`, 2 to 512 visible ASCII characters",
@@ -155,6 +162,7 @@ impl Shape {
             }
             Self::AwsText => value.len() <= 4096 && value.bytes().all(|b| b.is_ascii_graphic()),
             Self::RoleArn => RoleArn::parse(value).is_some(),
+            Self::SecretArn => SecretArn::parse(value).is_some(),
             Self::WebToken => {
                 (4..=20_000).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_graphic())
             }
@@ -174,9 +182,11 @@ impl Shape {
 pub static VARIABLES: &[&Variable] = &[
     &GITHUB_APP_ID,
     &GITHUB_PRIVATE_KEY,
+    &GITHUB_PRIVATE_KEY_SECRET_ARN,
     &GITHUB_API_URL,
     &GITHUB_WEBHOOK_SECRET,
     &GITHUB_WEBHOOK_SECRET_PREVIOUS,
+    &GITHUB_WEBHOOK_SECRET_ARN,
     &PUBLIC_URL,
     &CLAIM_KEY,
     &CLAIM_KEY_PREVIOUS,
@@ -250,11 +260,21 @@ pub(super) static GITHUB_APP_ID: Variable = Variable {
 pub(super) static GITHUB_PRIVATE_KEY: Variable = Variable {
     name: "github_private_key",
     shape: Shape::PrivateKey,
-    need: Need::Required,
+    need: Need::Optional("it is in Secrets Manager"),
     secrecy: Secrecy::Secret,
     components: ACT_AT_GITHUB,
     since: "0.1.0",
     meaning: "The App's private key, as GitHub gave it for download.",
+};
+
+pub(super) static GITHUB_PRIVATE_KEY_SECRET_ARN: Variable = Variable {
+    name: "github_private_key_secret_arn",
+    shape: Shape::SecretArn,
+    need: Need::Optional("the key is in a variable"),
+    secrecy: Secrecy::Plain,
+    components: ACT_AT_GITHUB,
+    since: "0.1.0",
+    meaning: "The secret of AWS Secrets Manager that holds the App's private key; one call in each invocation that asks GitHub.",
 };
 
 pub(super) static GITHUB_API_URL: Variable = Variable {
@@ -270,7 +290,7 @@ pub(super) static GITHUB_API_URL: Variable = Variable {
 pub(super) static GITHUB_WEBHOOK_SECRET: Variable = Variable {
     name: "github_webhook_secret",
     shape: Shape::Secret,
-    need: Need::Required,
+    need: Need::Optional("it is in Secrets Manager"),
     secrecy: Secrecy::Secret,
     components: &[Webhook],
     since: "0.1.0",
@@ -285,6 +305,17 @@ pub(super) static GITHUB_WEBHOOK_SECRET_PREVIOUS: Variable = Variable {
     components: &[Webhook],
     since: "0.1.0",
     meaning: "The secret before the current one, accepted while the two are exchanged.",
+};
+
+pub(super) static GITHUB_WEBHOOK_SECRET_ARN: Variable = Variable {
+    name: "github_webhook_secret_arn",
+    shape: Shape::SecretArn,
+    need: Need::Optional("the secret is in a variable"),
+    secrecy: Secrecy::Plain,
+    components: &[Webhook],
+    since: "0.1.0",
+    meaning: "The secret of AWS Secrets Manager that holds the webhook secret; one call for each delivery, \
+              a second one for the version before where the current one does not verify it.",
 };
 
 pub(super) static PUBLIC_URL: Variable = Variable {

@@ -93,8 +93,8 @@ fn two_sources_are_a_fault_that_names_both_and_half_a_key_one_that_names_the_oth
     let both = fault(&["access_key_id", "secret_access_key", "container_credentials_uri"]);
     assert_eq!(
         both,
-        "webhook_aws_container_credentials_uri: it is set and so is webhook_aws_access_key_id, and rights come from one \
-         source only; remove SPIN_VARIABLE_WEBHOOK_AWS_CONTAINER_CREDENTIALS_URI or SPIN_VARIABLE_WEBHOOK_AWS_ACCESS_KEY_ID"
+        "webhook_aws_container_credentials_uri: it is set and so is webhook_aws_access_key_id, of which only one \
+         may be; remove SPIN_VARIABLE_WEBHOOK_AWS_CONTAINER_CREDENTIALS_URI or SPIN_VARIABLE_WEBHOOK_AWS_ACCESS_KEY_ID"
     );
     let half = fault(&["access_key_id"]);
     assert!(
