@@ -10,6 +10,17 @@ pub const OPEN_INDEX: &str = "open";
 /// The attribute that DynamoDB's time to live is to be set to.
 pub const TIME_TO_LIVE: &str = "exp";
 
+/// The actions that the ledger needs on the table, and `Query` on its index too. A transaction takes the rights of its parts.
+///
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>
+pub const ACTIONS: [&str; 5] = [
+    "dynamodb:GetItem",
+    "dynamodb:BatchGetItem",
+    "dynamodb:Query",
+    "dynamodb:UpdateItem",
+    "dynamodb:ConditionCheckItem",
+];
+
 /// The input of CreateTable. The index must be there from the beginning: DynamoDB cannot add a local one later.
 /// Afterwards [`time_to_live`] is due.
 ///

@@ -20,15 +20,6 @@ mod races;
 
 const REGION: &str = "us-east-1";
 const TABLE: &str = "ledger";
-/// All that the ledger may do; what is missing here is refused by the model.
-const RIGHTS: [&str; 5] = [
-    "dynamodb:GetItem",
-    "dynamodb:BatchGetItem",
-    "dynamodb:Query",
-    "dynamodb:UpdateItem",
-    "dynamodb:ConditionCheckItem",
-];
-
 /// A world with a table, and its first invocation.
 pub(super) struct World {
     pub(super) effects: MemoryEffects,
@@ -39,7 +30,7 @@ impl World {
     pub(super) fn new(seed: u64) -> Self {
         let effects = MemoryEffects::new(seed);
         let mut aws = cloud::Aws::new(AwsConfig { seed, ..AwsConfig::default() });
-        aws.add_principal(Principal::new("scaleup", "AKIASCALEUP", "secret".into(), &RIGHTS));
+        aws.add_principal(Principal::new("scaleup", "AKIASCALEUP", "secret".into(), &table::ACTIONS));
         let now = jiff_time(effects.now());
         let text = |error: String| panic!("{error}");
         aws.dynamodb_mut().create_table(REGION, &table::create_table(TABLE), now).unwrap_or_else(text);
