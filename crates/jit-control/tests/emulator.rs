@@ -99,8 +99,8 @@ async fn the_queues_contract_holds_on_an_emulator() {
     println!("queues contract: back end=sqs address={address} ok");
 }
 
-/// moto 5.2.5 checks the condition of an UpdateItem and writes in two steps without a lock, so that behind several threads two
-/// writers at one version both win. It has to serve with one thread, which `moto_server` does not offer; werkzeug does:
+/// ministack 1.5.33 keeps the contract as it is started. moto 5.2.5 checks the condition of an UpdateItem and writes in two steps
+/// without a lock, so that behind several threads two writers at one version both win. It has to serve with one thread, which `moto_server` does not offer; werkzeug does:
 /// `run_simple("127.0.0.1", 5555, DomainDispatcherApplication(create_backend_app), threaded=False)`.
 #[tokio::test]
 async fn the_ledgers_contract_holds_on_an_emulator() {
