@@ -221,9 +221,9 @@ fn a_message_comes_again_once_it_is_visible_and_only_its_latest_handle_counts() 
     let queue = world.queue();
     world.run(queue.send(Jobs, b"{}")).unwrap();
     let mut first = world.run(queue.receive(Jobs, 500)).unwrap();
-    assert_eq!(first.len(), 1, "four polls brought it four times, it counts once");
-    let latest = world.stored("jit-jobs")[0].receive_count;
-    assert_eq!(latest, 4);
+    assert_eq!(first.len(), 1, "each poll brought it, it counts once");
+    let times = world.stored("jit-jobs")[0].receive_count;
+    assert_eq!(usize::try_from(times).unwrap(), limits::POLLS_FIRST);
     assert_eq!(world.run(queue.delete(Jobs, &[first.remove(0).handle])), Ok(Vec::new()));
     assert_eq!(world.stored("jit-jobs"), []);
 
