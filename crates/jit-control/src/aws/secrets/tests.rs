@@ -71,7 +71,7 @@ fn ping(signature: Option<&str>) -> Request {
 fn deliver(effects: &MemoryEffects, request: &Request) -> Response {
     let text = include_str!("../../../../../config/jit-runners.toml");
     let policy = crate::configuration::parse(text).expect("the configuration is valid");
-    let shell = Shell::new(effects, Component::Webhook, policy);
+    let shell = Shell::new(effects, Component::Webhook, policy, None).expect("messages are here");
     let settings = settings();
     effects.run(webhook::receive(&shell, &settings, request)).expect("nothing crashes").reply
 }
