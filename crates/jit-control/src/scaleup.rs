@@ -342,6 +342,7 @@ fn log_reply<E: Effects>(
     let (result, reason) = match (reply, outcome) {
         (_, Some(Outcome::Refused { reason })) => ("refused", Some(reason.code())),
         (Reply::Launched { .. }, _) => ("launched", None),
+        (Reply::Refused(reason), Some(Outcome::Unknown { .. })) => ("unknown", Some(reason.code())),
         (Reply::Unknown, _) => ("unknown", None),
         (Reply::Mismatch, _) => ("mismatch", None),
         (Reply::Refused(reason), _) => ("refused", Some(reason.code())),

@@ -43,21 +43,29 @@ pub fn settle(class: &Class, batch: &BatchId, n: u32, reply: &Reply, now: Timest
         Reply::Launched { live, ended } => {
             Outcome::Launched { count: u32::try_from(live.len() + ended.len()).unwrap_or(u32::MAX) }
         }
-        // A throttle is decided before the token is looked at: it says nothing of what an earlier request has launched.
-        Reply::Refused(Reason::Throttled { .. }) if matches!(attempt.outcome, Outcome::Unknown { .. }) => {
+        Reply::Refused(reason) if is_unknown(&attempt.outcome) && !tells_of_token(reason) => {
             attempt.outcome.clone()
         }
         Reply::Refused(reason) => Outcome::Refused { reason: reason.clone() },
-        Reply::Unknown => match attempt.outcome {
-            Outcome::Unknown { since } => Outcome::Unknown { since },
-            _ => Outcome::Unknown { since: attempt.sent_at.unwrap_or(now) },
-        },
+        Reply::Unknown if is_unknown(&attempt.outcome) => attempt.outcome.clone(),
+        Reply::Unknown => Outcome::Unknown { since: attempt.sent_at.unwrap_or(now) },
         Reply::Mismatch => Outcome::Mismatch { looked_at: None },
     };
-    if !matches!(attempt.outcome, Outcome::Unknown { .. }) {
+    if !is_unknown(&attempt.outcome) {
         attempt.is_doubtful = false;
     }
     after
+}
+
+fn is_unknown(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Unknown { .. })
+}
+
+/// Whether a refusal says that the token's first request launched nothing. The cloud asks for capacity and quota when it carries
+/// a token out for the first time. Rate, credentials, clock and parameters are judged before the token is looked at, and what
+/// could not be built was never judged: these say nothing of an earlier request.
+fn tells_of_token(reason: &Reason) -> bool {
+    matches!(reason, Reason::InsufficientCapacity { .. } | Reason::Quota { .. })
 }
 
 /// The health of a try's place after its answer; none when that does not change.
