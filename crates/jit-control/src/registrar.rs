@@ -313,9 +313,11 @@ impl<E: Effects> Claimed<'_, '_, E> {
         if let Some(mint) = claimed.mints.last_mut() {
             mint.runner = Some(runner);
         }
-        if !self.write(world, &claimed).await? {
+        // A write that failed may have happened all the same: then the next claim does not find the registration, and gets 410.
+        let written = self.write(world, &claimed).await;
+        if !matches!(written, Ok(true)) {
             self.undo(&claimed, runner).await;
-            return Ok(busy());
+            return written.map(|_| busy());
         }
         lifecycle::log_phase(self.shell, &claimed);
         let job_max = (self.shell.policy.pool(&claimed.pool))
@@ -426,7 +428,12 @@ impl<E: Effects> Claimed<'_, '_, E> {
             Err(error) => Err(error),
         };
         match deleted {
-            Ok(Deletion::Deleted) => self.mint(world, instance, mint).await,
+            // From here on the record must not say that there is a registration: if GitHub's limits postpone the next, the claim
+            // after that would not find it, and take it for used.
+            Ok(Deletion::Deleted) => {
+                let without = Instance { phase: InstancePhase::Minting, ..instance };
+                self.mint(world, without, mint).await
+            }
             // It was listed a moment ago: it was used and is gone now.
             Ok(Deletion::NotFound) => self.retire(world, instance, Reason::RegistrationSpent).await,
             Ok(Deletion::Busy(_)) => Ok(connected()),

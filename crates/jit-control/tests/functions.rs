@@ -1,0 +1,7 @@
+//! Whole invocations of functions on a world in memory: what they ask GitHub, AWS and the store, in which order and until when,
+//! and what is in the ledger afterwards. Where a decision alone could be wrong, jit-domain's scenarios show it.
+
+#[path = "functions/instances.rs"]
+mod instances;
+#[path = "functions/world.rs"]
+mod world;

@@ -1,0 +1,110 @@
+//! registrar: what becomes of a registration that goes wrong half-way, and whose reports are taken.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use http::StatusCode;
+use jit_aws::{Credentials, Endpoint, Region, Service, sts};
+use jit_control::effects::Effects as _;
+use jit_control::registrar;
+use jit_control::settings::Component;
+use jit_control::token::{self, Token};
+use jit_domain::class::{Batch, Class, Outcome, Template, Try};
+use jit_domain::ids::{BatchId, Digest, JobId};
+use jit_domain::instance::{Instance, InstancePhase};
+use jit_domain::job::Job;
+use jit_domain::policy::{Machine, MachineSelection};
+use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
+
+use crate::world::registrar as settings;
+use crate::world::{
+    START, World, claimed, class, identity, jit_config, key, launched, policy, queued, reply, runners,
+};
+
+const ID: &str = "i-0123456789abcdef0";
+const NAMES: [&str; 2] = ["jit-i-0123456789abcdef0-1", "jit-i-0123456789abcdef0-2"];
+
+fn post(world: &World, path: &str, body: &Value) -> (StatusCode, Value) {
+    let request = http::Request::post(format!("https://runners.example.com{path}"));
+    let request = request.body(body.to_string().into_bytes()).expect("a request");
+    let shell = world.shell(Component::Registrar);
+    let reply = world.run(registrar::answer(&shell, &settings(), &request));
+    let body = serde_json::from_slice(reply.body()).unwrap_or(Value::Null);
+    (reply.status(), body)
+}
+
+fn signed(token: &Token) -> String {
+    let keys = settings().claim_keys;
+    token::sign(token, START + Duration::from_secs(7_200), &keys.current).expose_secret().to_owned()
+}
+
+/// A claim with a right token and a right identity.
+fn claim(world: &World) -> (StatusCode, Value) {
+    let region = Region::parse("us-east-1").expect("a region");
+    let endpoint = Endpoint::regional(Service::Sts, region.clone());
+    let credentials = Credentials::new("ASIAEXAMPLE", "secret").with_session_token("token");
+    let now = i64::try_from(world.now().as_s()).expect("a time of this age");
+    let now = jiff::Timestamp::from_second(now).expect("a time of this age");
+    let request = sts::caller_identity_request(&endpoint, "runners.example.com", &credentials, now);
+    let identity = sts::identity_json(&region, &request.expect("a signature"));
+    let token = signed(&Token::Wait(key(ID)));
+    let body = json!({ "v": 1, "token": token, "cloud": "aws", "instance_id": ID, "identity": identity });
+    post(world, "/v1/claim", &body)
+}
+
+/// A job that waits for the instance.
+fn with_a_job(world: &World, instance: &Instance) {
+    world.record(&identity().key(), &class());
+    world.record(&instance.key, instance);
+    let permitted = Job { permit: Some(instance.key.clone()), ..queued(11, "octo/app", START) };
+    world.record(JobId(11), &permitted);
+}
+
+#[test]
+fn a_registration_whose_record_cannot_be_written_is_undone() {
+    let world = World::new(|_| None);
+    let refuses = std::rc::Rc::clone(&world.refuses);
+    world.bend(move |what| {
+        what.contains("/generate-jitconfig").then(|| {
+            *refuses.borrow_mut() = Some("instance/");
+            jit_config(71, NAMES[0])
+        })
+    });
+    with_a_job(&world, &launched(ID, START));
+    let (status, body) = claim(&world);
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{body}");
+    assert_eq!(world.taken("DELETE "), ["DELETE api.github.com/orgs/octo/actions/runners/71"]);
+
+    *world.refuses.borrow_mut() = None;
+    world.bend(|what| what.contains("/generate-jitconfig").then(|| jit_config(72, NAMES[1])));
+    world.advance(60);
+    let (status, body) = claim(&world);
+    assert_eq!((status, &body["runner_name"]), (StatusCode::OK, &json!(NAMES[1])), "{body}");
+}
+
+#[test]
+fn a_second_registration_that_githubs_limits_postpone_is_made_later() {
+    let world = World::new(|what| match what {
+        _ if what.contains("/generate-jitconfig") => {
+            let mut limited = reply(403, r#"{"message":"You have exceeded a secondary rate limit"}"#);
+            limited.headers_mut().insert("retry-after", 60.into());
+            Some(limited)
+        }
+        _ if what.contains("/actions/runners?") => Some(runners(&[(71, NAMES[0])])),
+        _ => None,
+    });
+    with_a_job(&world, &claimed(ID, 71, START));
+    world.advance(30);
+    let (status, body) = claim(&world);
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{body}");
+    assert_eq!(world.taken("DELETE ").len(), 1, "the first is deregistered");
+    let phase = |world: &World| world.read::<Instance>(&key(ID)).expect("the record").phase;
+    assert_eq!(phase(&world), InstancePhase::Minting);
+
+    world.bend(|what| what.contains("/generate-jitconfig").then(|| jit_config(72, NAMES[1])));
+    world.advance(61);
+    let (status, body) = claim(&world);
+    assert_eq!((status, &body["runner_name"]), (StatusCode::OK, &json!(NAMES[1])), "{body}");
+    assert_eq!(phase(&world), InstancePhase::Claimed);
+}
