@@ -92,13 +92,17 @@ async fn whose<E: Effects>(
             booted(shell, wire, (class, batch, *try_n))
                 .await
                 .map_err(|failure| ours(shell, "a report could not be looked up", &failure))?
-                .map_or_else(|| refuse("the token's batch is no longer known"), Ok)
+                .map_or_else(
+                    || refuse("the token's batch is no longer known, or another launched the instance"),
+                    Ok,
+                )
         }
         Token::Boot { .. } | Token::Wait(_) => refuse("the token is not good for this report"),
     }
 }
 
-/// The instance that says it booted: in the region of its try; or, when its batch is forgotten, the one on record.
+/// The instance that says it booted: one of its token's batch, in the region of its try; or, when its batch is forgotten, on
+/// record in any. None for an instance that another batch launched.
 async fn booted<E: Effects>(
     shell: &Shell<'_, E>,
     wire: &Wire,
@@ -106,14 +110,19 @@ async fn booted<E: Effects>(
 ) -> Result<Option<InstanceKey>, Failure> {
     let key = |region| InstanceKey { cloud: Cloud::Aws, region, id: wire.instance_id.clone() };
     let known = shell.read::<Class>(&Class::key(class)).await?;
-    if let Some(region) = known.and_then(|k| k.value.place(batch, n).map(|place| place.region.clone())) {
-        return Ok(Some(key(region)));
-    }
-    for (_, region) in shell.policy.regions() {
+    let place = known.and_then(|k| k.value.place(batch, n).map(|place| place.region.clone()));
+    let is_placed = place.is_some();
+    let regions =
+        place.map_or_else(|| shell.policy.regions().into_iter().map(|(_, r)| r).collect(), |r| vec![r]);
+    for region in regions {
         let key = key(region);
-        let record = shell.read::<Instance>(&Instance::key(&key)).await?;
-        if record.is_some_and(|r| r.value.batch == *batch && r.value.class == *class) {
-            return Ok(Some(key));
+        match shell.read::<Instance>(&Instance::key(&key)).await? {
+            Some(record) if record.value.batch == *batch && record.value.class == *class => {
+                return Ok(Some(key));
+            }
+            // Its launch may be answered later than it boots.
+            None if is_placed => return Ok(Some(key)),
+            Some(_) | None => {}
         }
     }
     Ok(None)

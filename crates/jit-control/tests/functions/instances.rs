@@ -108,3 +108,76 @@ fn a_second_registration_that_githubs_limits_postpone_is_made_later() {
     assert_eq!((status, &body["runner_name"]), (StatusCode::OK, &json!(NAMES[1])), "{body}");
     assert_eq!(phase(&world), InstancePhase::Claimed);
 }
+
+fn report(world: &World, token: &Token, id: &str, stage: &str) -> StatusCode {
+    let body = json!({ "v": 1, "token": signed(token), "instance_id": id, "stage": stage });
+    post(world, "/v1/report", &body).0
+}
+
+/// The class with two batches, each with one try.
+fn class_with_batches() -> Class {
+    let offerings = policy().pools[0].expand(&MachineSelection::Default, 1);
+    let batch = |id: &str| Batch {
+        id: BatchId::new(id),
+        born_at: START,
+        slots: 1,
+        template: Template {
+            offerings: offerings.clone(),
+            machine: Machine::default(),
+            tags: Vec::new(),
+            user_data: Digest::new("00"),
+            claim_key: "k1".into(),
+            agent_version: "2.336.0".into(),
+        },
+        tries: vec![Try {
+            n: 1,
+            offering: 0,
+            count: 1,
+            born_at: START,
+            sent_at: Some(START),
+            token_expires_at: START,
+            outcome: Outcome::Open,
+            is_doubtful: false,
+        }],
+        instances: BTreeSet::new(),
+        closed: None,
+    };
+    Class { batches: vec![batch("batch-1"), batch("batch-2")], ..class() }
+}
+
+#[test]
+fn a_boot_token_reports_the_boot_of_no_other_batchs_instance() {
+    let world = World::new(|_| None);
+    world.record(&identity().key(), &class_with_batches());
+    let instance = launched(ID, START);
+    world.record(&instance.key, &instance);
+    let boot = |batch: &str| Token::Boot { class: identity().key(), batch: BatchId::new(batch), try_n: 1 };
+    let booted = |world: &World| world.read::<Instance>(&key(ID)).expect("the record").booted_at;
+    assert_eq!(report(&world, &boot("batch-2"), ID, "booted"), StatusCode::UNAUTHORIZED);
+    assert_eq!(booted(&world), None);
+    assert_eq!(report(&world, &boot("batch-forgotten"), ID, "booted"), StatusCode::UNAUTHORIZED);
+    assert_eq!(booted(&world), None);
+    assert_eq!(report(&world, &boot("batch-1"), ID, "booted"), StatusCode::OK);
+    assert!(booted(&world).is_some());
+    let unrecorded = "i-0123456789abcdef1";
+    assert_eq!(
+        report(&world, &boot("batch-2"), unrecorded, "booted"),
+        StatusCode::OK,
+        "its launch may be answered later"
+    );
+}
+
+#[test]
+fn twenty_reports_of_an_instance_are_taken_new_ones_or_not() {
+    let world = World::new(|_| None);
+    let instance = launched(ID, START);
+    world.record(&instance.key, &instance);
+    let token = Token::Report(key(ID));
+    for n in 1..=20 {
+        let stage = ["booted", "agent_started"][n % 2];
+        assert_eq!(report(&world, &token, ID, stage), StatusCode::OK, "report {n}");
+    }
+    assert_eq!(report(&world, &token, ID, "exited"), StatusCode::TOO_MANY_REQUESTS);
+    let known = world.read::<Instance>(&key(ID)).expect("the record");
+    assert_eq!((known.reports, known.stage.map(|s| s.as_str())), (20, Some("agent_started")));
+}

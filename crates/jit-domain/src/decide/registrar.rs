@@ -267,7 +267,8 @@ pub fn after_look(instance: &Instance, seen: Registration, prefix: &str, now: Ti
     }
 }
 
-/// An instance once it was heard of with a right token. None when it said as much before, or said too much.
+/// An instance once it was heard of with a right token: its furthest stage, and one more report. None when it has sent as many
+/// as it may, new ones or not.
 pub fn report(instance: &Instance, stage: Stage, now: Timestamp) -> Option<Instance> {
     if instance.reports >= limits::REPORTS_MAX {
         return None;
@@ -278,8 +279,7 @@ pub fn report(instance: &Instance, stage: Stage, now: Timestamp) -> Option<Insta
     if stage == Stage::Booted {
         after.booted_at.get_or_insert(now);
     }
-    (after.stage != instance.stage || after.booted_at != instance.booted_at || instance.reports == 0)
-        .then_some(after)
+    Some(after)
 }
 
 #[cfg(test)]

@@ -98,7 +98,7 @@ pub(crate) fn look(world: &mut World, id: &str, seen: &str) -> String {
 pub(crate) fn report(world: &mut World, id: &str, word: &str) -> String {
     let known = &world.instances[&instance_key(id)];
     let Some(after) = registrar::report(known, stage(word), world.now) else {
-        return format!("{id} reports {word}: nothing new");
+        return format!("{id} reports {word}: one too many");
     };
     let furthest = after.stage.map_or("none", jit_domain::instance::Stage::as_str);
     let booted = after.booted_at.map_or("never".to_owned(), show::time);
