@@ -346,7 +346,15 @@ async fn ask_runs<E: Effects>(
                 shell.info("github is asked no more in this pass", json!({ "until_s": until_s }));
                 break;
             }
-            Err(error) => shell.failed("a run could not be asked about", &error),
+            Err(error) => {
+                shell.failed("a run could not be asked about", &error);
+                // The runs with the oldest doubt are asked about first. One of which GitHub does not speak goes to the end like
+                // any other: else as many of these as a pass asks about would keep it from all others.
+                let is_answer = error.refused_until(shell.now()).is_none();
+                if is_answer && !matches!(error, GitHubError::Failure(_)) {
+                    note_asked(shell, world, run).await?;
+                }
+            }
         }
     }
     Ok(asked)

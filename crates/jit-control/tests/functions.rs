@@ -3,5 +3,7 @@
 
 #[path = "functions/instances.rs"]
 mod instances;
+#[path = "functions/keepers.rs"]
+mod keepers;
 #[path = "functions/world.rs"]
 mod world;
