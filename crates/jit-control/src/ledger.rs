@@ -42,7 +42,7 @@ pub enum Kind {
     Budget,
     /// When a schedule ran last, by function.
     Schedule,
-    /// Where a paged pass goes on, by function.
+    /// Where a pass goes on, by function.
     Cursor,
     /// Who drains, by function.
     Lease,

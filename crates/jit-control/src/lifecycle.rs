@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use jit_domain::decide::lifecycle as decide;
-use jit_domain::decide::{breaker, caps};
+use jit_domain::decide::{breaker, caps, scaledown};
 use jit_domain::ids::{InstanceKey, JobId, RunnerName};
 use jit_domain::instance::{Instance, instance_id_of};
 use jit_domain::job::Job;
@@ -19,7 +19,7 @@ use crate::observe::{self, Batch, Recorded, Told};
 use crate::queue::QueueName;
 use crate::settings::KeeperSettings;
 use crate::shell::{Failure, Shell, put};
-use crate::stored::Stored as _;
+use crate::stored::{GhostScopes, Stored as _};
 use crate::world::World;
 
 /// What a drain did.
@@ -195,6 +195,7 @@ pub async fn end_record<E: Effects>(
         world.wrote_instance(ended);
     }
     Ok(())
+    note_ghost(shell, &ended).await?;
 }
 
 /// Writes an instance's retirement; one that is a failed launch counts for the breaker of its kind, before it is written.
@@ -202,6 +203,19 @@ pub async fn end_record<E: Effects>(
 /// # Errors
 /// [`Failure`].
 pub async fn write_retired<E: Effects>(
+/// Notes, before its record closes, where an instance may leave its registration behind: nothing else may name that scope later.
+async fn note_ghost<E: Effects>(shell: &Shell<'_, E>, ended: &Instance) -> Result<(), Failure> {
+    if scaledown::may_leave_ghost(ended) {
+        let now = shell.now();
+        shell
+            .update::<GhostScopes>(&GhostScopes::key(()), |known| {
+                known.cloned().unwrap_or_default().noted(ended.installation, &ended.scope, now)
+            })
+            .await?;
+    }
+    Ok(())
+}
+
     shell: &Shell<'_, E>,
     world: &mut World,
     after: Instance,
@@ -211,6 +225,9 @@ pub async fn write_retired<E: Effects>(
     let was_retired = world.instance(&after.key).is_none_or(Instance::is_retired);
     if !was_retired && decide::is_failed_launch(&after) {
         let kind = breaker::key(&after.offering, &shell.policy.agent.version);
+    if after.ended_at.is_some() {
+        note_ghost(shell, &after).await?;
+    }
         let before = world.pools.get(&after.pool).cloned().unwrap_or_default();
         let failed = breaker::failed(&before, &kind, &after, shell.now());
         writes.push(world.write_pool(&after.pool, &failed));

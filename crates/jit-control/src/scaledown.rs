@@ -8,6 +8,7 @@ use jit_domain::decide::scaledown::{self as decide, Listed, Liveness, Place, Reg
 use jit_domain::decide::scaleup;
 use jit_domain::ids::{Cloud, InstallationId, InstanceKey, Region, RunnerId, RunnerName};
 use jit_domain::instance::Instance;
+use jit_github::runners::Deletion;
 use serde_json::json;
 
 use crate::cloud::{Clouds, Seen};
@@ -17,7 +18,7 @@ use crate::ledger::Ledger as _;
 use crate::lifecycle;
 use crate::settings::KeeperSettings;
 use crate::shell::{Failure, Shell};
-use crate::stored::Stored as _;
+use crate::stored::{GhostScopes, Stored as _};
 use crate::world::World;
 
 /// What a sweep did.
@@ -171,9 +172,16 @@ async fn end_ghosts<E: Effects>(
         }
     };
     let mut ended = 0;
-    for (installation, scope) in scopes(world) {
+    for (installation, scope) in scopes {
         if !shell.has_time() {
             break;
+    let scopes = match scopes(shell, world).await {
+        Ok(scopes) => scopes,
+        Err(error) => {
+            shell.failed("no ghosts are looked for", &error);
+            return 0;
+        }
+    };
         }
         match end_ghosts_of(shell, &github, installation, &scope, live).await {
             Ok(count) => ended += count,
@@ -183,8 +191,14 @@ async fn end_ghosts<E: Effects>(
     ended
 }
 
-fn scopes(world: &World) -> BTreeSet<(InstallationId, Scope)> {
-    world.classes.values().map(|c| (c.identity.installation, c.identity.scope.clone())).collect()
+/// Where there may be ghosts: the scopes of open classes, and those where an instance that ended may have left one.
+async fn scopes<E: Effects>(
+    shell: &Shell<'_, E>,
+    world: &World,
+) -> Result<BTreeSet<(InstallationId, Scope)>, Failure> {
+    let noted = shell.read::<GhostScopes>(&GhostScopes::key(())).await?.map(|k| k.value).unwrap_or_default();
+    let open = world.classes.values().map(|c| (c.identity.installation, c.identity.scope.clone()));
+    Ok(noted.sought(shell.now()).map(|g| (g.installation, g.scope.clone())).chain(open).collect())
 }
 
 async fn end_ghosts_of<E: Effects>(
@@ -205,12 +219,19 @@ async fn end_ghosts_of<E: Effects>(
     let liveness = |id: &str| Some(if live.contains(id) { Liveness::Live } else { Liveness::Gone });
     let mut ended = 0;
     for runner in decide::ghosts(&shell.policy.runner_prefix, &registered, liveness) {
-        github.deregister(installation, scope, runner).await?;
-        ended += 1;
-        shell.info(
-            "a ghost runner was deregistered",
-            json!({ "runner.id": runner.0, "scope": scope.to_string() }),
-        );
+        shell.check_time("deregistering a ghost")?;
+        let fields = json!({ "runner.id": runner.0, "scope": scope.to_string() });
+        match github.deregister(installation, scope, runner).await {
+            Ok(Deletion::Deleted) => {
+                ended += 1;
+                shell.info("a ghost runner was deregistered", fields);
+            }
+            Ok(Deletion::NotFound) => {}
+            Ok(Deletion::Busy(_)) => shell.info("a ghost runner is still held busy by github", fields),
+            // The budget is every ghost's; any other trouble may be this one's alone.
+            Err(error) if error.refused_until(shell.now()).is_some() => return Err(error),
+            Err(error) => shell.failed("a ghost runner was not deregistered", &error),
+        }
     }
     Ok(ended)
 }

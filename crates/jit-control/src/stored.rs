@@ -24,7 +24,9 @@ pub(crate) mod arbitrary;
 pub(crate) mod tests;
 
 use self::form::Formed;
-pub use self::shared::{BudgetPause, ConfigVerdict, Cursor, Lease, Schedule, SealedToken};
+pub use self::shared::{
+    BudgetPause, ConfigVerdict, Cursor, GhostScope, GhostScopes, Lease, Schedule, SealedToken,
+};
 pub(crate) use self::versioned::{decode_body, encode_tagged, malformed, tag_of};
 
 /// A value that is kept as a record.

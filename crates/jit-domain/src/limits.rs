@@ -94,6 +94,14 @@ pub const ORPHAN_GRACE: Duration = Duration::from_secs(5 * 60);
 /// A sweep that would end more than this share of live instances, in percent, stops and alarms.
 pub const SWEEP_SHARE_MAX_PERCENT: u32 = 30;
 /// Below this number of instances the share means nothing.
+/// A scope is looked at for registrations that ended instances left behind for this long after the last of them: GitHub itself
+/// removes an ephemeral runner that was not connected for a day.
+/// <https://docs.github.com/en/actions/reference/runners/self-hosted-runners> (read 2026-11-22)
+pub const GHOSTS_SOUGHT_FOR: Duration = Duration::from_secs(24 * 3600);
+/// A scope that was noted for this is not noted again before this, so that instances that end together write it once.
+pub const GHOSTS_NOTED_AGAIN: Duration = Duration::from_secs(3600);
+/// Scopes noted for this at most, those with the latest end: each takes some 100 bytes of one record, and a call in each sweep.
+pub const GHOST_SCOPES_MAX: usize = 1_000;
 pub const SWEEP_SHARE_FROM: usize = 4;
 /// A job that has not moved for this long is asked about at GitHub, once in this time.
 pub const JOB_ASK_AFTER: Duration = Duration::from_secs(120);

@@ -25,6 +25,8 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use super::{GhostScope, GhostScopes};
+
 /// Any text, also empty.
 pub(crate) fn text() -> impl Strategy<Value = String> {
     "[ -~äß\"\\\\\n\u{1f980}]{0,12}"
@@ -313,4 +315,13 @@ pub(crate) fn pool_record() -> impl Strategy<Value = PoolRecord> {
 pub(crate) fn offering_health() -> impl Strategy<Value = OfferingHealth> {
     let unhealthy = (timestamp(), any::<u32>()).prop_map(|(until, streak)| Unhealthy { until, streak });
     btree_map(text(), unhealthy, 0..4).prop_map(|unhealthy| OfferingHealth { unhealthy })
+}
+
+pub(crate) fn ghost_scopes() -> impl Strategy<Value = GhostScopes> {
+    let ghost = (any::<u64>(), scope(), timestamp()).prop_map(|(installation, scope, at)| GhostScope {
+        installation: InstallationId(installation),
+        scope,
+        at,
+    });
+    vec(ghost, 0..3).prop_map(|scopes| GhostScopes { scopes })
 }

@@ -4,7 +4,9 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jit_domain::class::Scope;
 use jit_domain::ids::{Digest, InstallationId};
+use jit_domain::limits;
 use jit_domain::time::Timestamp;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -19,6 +21,7 @@ formed! {
     ConfigVerdict: ConfigVerdict,
     SealedToken: SealedToken,
     BudgetPause: BudgetPause,
+    GhostScopes: GhostScopes,
 }
 
 /// Who drains. It spares work; safety never rests on it.
@@ -166,6 +169,63 @@ impl Stored for BudgetPause {
 
     fn key(name: &str) -> Key {
         Key::new(Self::KIND, format_args!("{name}/pause"))
+    }
+}
+
+/// Where scaledown looks for ghosts besides the scopes of open records: those in which an ended instance may have left its
+/// registration behind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GhostScopes {
+    /// The scopes, the one noted last at the end.
+    pub scopes: Vec<GhostScope>,
+}
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GhostScope {
+    /// The installation that sees it.
+    #[serde(with = "form")]
+    pub installation: InstallationId,
+    /// The scope.
+    #[serde(with = "form")]
+    pub scope: Scope,
+    /// When it was noted.
+    #[serde(with = "form")]
+    pub at: Timestamp,
+}
+
+impl GhostScopes {
+    /// The same with a scope noted now, and without those noted too long ago; none if it was noted a moment ago.
+    pub fn noted(&self, installation: InstallationId, scope: &Scope, now: Timestamp) -> Option<Self> {
+        let is_it = |known: &GhostScope| known.installation == installation && known.scope == *scope;
+        if self.scopes.iter().any(|k| is_it(k) && now.since(k.at) < limits::GHOSTS_NOTED_AGAIN) {
+            return None;
+        }
+        let kept = self.sought(now).filter(|known| !is_it(known)).cloned();
+        let mut scopes: Vec<GhostScope> = kept.collect();
+        scopes.push(GhostScope { installation, scope: scope.clone(), at: now });
+        let surplus = scopes.len().saturating_sub(limits::GHOST_SCOPES_MAX);
+        Some(Self { scopes: scopes.split_off(surplus) })
+    }
+
+    /// Those that are to be looked at now.
+    pub fn sought(&self, now: Timestamp) -> impl Iterator<Item = &GhostScope> {
+        self.scopes.iter().filter(move |known| now.since(known.at) < limits::GHOSTS_SOUGHT_FOR)
+    }
+}
+
+impl Stored for GhostScopes {
+    const KIND: Kind = Kind::Cursor;
+
+    /// There is one.
+    type Name<'a> = ();
+
+    fn key((): ()) -> Key {
+        Key::new(Self::KIND, "scaledown/ghosts")
+    }
+
+    fn expires_at(&self) -> Option<Timestamp> {
+        self.scopes.last().map(|last| last.at + limits::GHOSTS_SOUGHT_FOR)
     }
 }
 

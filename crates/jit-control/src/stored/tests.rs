@@ -122,6 +122,11 @@ proptest! {
     }
 
     #[test]
+    fn scopes_of_ghosts_survive(scopes in arbitrary::ghost_scopes(), cut: Cut) {
+        holds(&scopes, cut)?;
+    }
+
+    #[test]
     fn outside_bytes_never_panic(bytes: Vec<u8>) {
         prop_assert!(Job::decode(&bytes).is_err());
         prop_assert!(Class::decode(&bytes).is_err());
@@ -325,4 +330,24 @@ fn a_sealed_token_is_not_printed_and_expires() {
     let token = SealedToken { sealed: vec![201; 8], expires_at: Timestamp::from_s(9) };
     assert!(!format!("{token:?}").contains("201"));
     assert_eq!(token.expires_at(), Some(Timestamp::from_s(9)));
+}
+
+#[test]
+fn a_scope_of_ghosts_is_noted_once_an_hour_and_kept_for_a_day() {
+    use jit_domain::class::Scope;
+    use jit_domain::ids::Login;
+    let scope = |n: usize| Scope::Organisation(Login::new(&format!("o{n}")));
+    let at = |s: u64| golden::at(s);
+    let one = InstallationId(1);
+    let first = GhostScopes::default().noted(one, &scope(1), at(0)).unwrap();
+    assert_eq!(first.noted(one, &scope(1), at(3_599)), None, "noted a moment ago");
+    let both = first.noted(one, &scope(2), at(3_599)).unwrap();
+    assert!(both.noted(InstallationId(2), &scope(1), at(3_599)).is_some(), "of another installation");
+    let again = both.noted(one, &scope(1), at(3_600)).unwrap();
+    assert_eq!(again.scopes.iter().map(|s| s.at).collect::<Vec<_>>(), [at(3_599), at(3_600)]);
+    assert_eq!(again.expires_at(), Some(at(3_600 + 86_400)));
+    assert_eq!((again.sought(at(3_599 + 86_400)).count(), again.sought(at(3_600 + 86_400)).count()), (1, 0));
+    let many =
+        (0..1_100).fold(GhostScopes::default(), |known, n| known.noted(one, &scope(n), at(0)).unwrap());
+    assert_eq!((many.scopes.len(), &many.scopes[0].scope), (1_000, &scope(100)), "the oldest go");
 }

@@ -73,3 +73,54 @@ fn a_rate_limit_leaves_the_order_of_doubt_as_it_is() {
     rebalance(&world);
     assert_eq!(world.read::<Job>(JobId(1)).expect("the job").asked_at, None);
 }
+
+/// An instance that got its JIT config, and the cloud took back.
+fn interrupted() -> (World, Instance) {
+    let world = World::new(|what| what.contains("/actions/runners?").then(|| runners(&[(71, GHOSTS[0])])));
+    let instance = claimed(IDS[0], 71, START);
+    world.record(&instance.key, &instance);
+    world.advance(600);
+    (world, instance)
+}
+
+const IDS: [&str; 3] = ["i-0123456789abcdef0", "i-0123456789abcdef1", "i-0123456789abcdef2"];
+const GHOSTS: [&str; 3] =
+    ["jit-i-0123456789abcdef0-1", "jit-i-0123456789abcdef1-1", "jit-i-0123456789abcdef2-1"];
+const LISTED: [(u64, &str); 3] = [(71, GHOSTS[0]), (72, GHOSTS[1]), (73, GHOSTS[2])];
+
+#[test]
+fn a_ghost_is_deregistered_though_nothing_of_its_scope_is_open_any_more() {
+    let (world, instance) = interrupted();
+    assert_eq!(rebalance(&world).moved, 1);
+    assert!(world.read::<Instance>(&instance.key).expect("the record").ended_at.is_some());
+    world.taken("");
+    world.advance(300);
+    assert_eq!(sweep(&world).deregistered, 1);
+    let deleted = world.taken("DELETE ");
+    assert_eq!(deleted, ["DELETE api.github.com/orgs/octo/actions/runners/71"]);
+    // As long as GitHub may still keep it, and no longer.
+    world.advance(23 * 3600);
+    sweep(&world);
+    assert_eq!(world.taken("/actions/runners?").len(), 1);
+    world.advance(3600);
+    sweep(&world);
+    assert_eq!(world.taken("/actions/runners").len(), 0);
+}
+
+#[test]
+fn a_ghost_that_github_holds_or_does_not_answer_for_leaves_the_others_to_be_deregistered() {
+    let (world, _) = interrupted();
+    rebalance(&world);
+    world.bend(|what| match what.rsplit('/').next() {
+        _ if what.contains("/actions/runners?") => Some(runners(&LISTED)),
+        Some("71") => Some(reply(422, r#"{"message":"Runner is currently running a job"}"#)),
+        Some("72") => Some(reply(502, "")),
+        _ => None,
+    });
+    world.taken("");
+    assert_eq!(sweep(&world).deregistered, 1, "one of three is gone");
+    assert_eq!(world.taken("DELETE ").len(), 3);
+    assert_eq!(world.logged("\"a ghost runner was deregistered\""), 1);
+    assert_eq!(world.logged("\"a ghost runner is still held busy by github\""), 1);
+    assert_eq!(world.logged("\"a ghost runner was not deregistered\""), 1);
+}

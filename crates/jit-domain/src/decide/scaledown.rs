@@ -99,6 +99,13 @@ fn of_record(policy: &Policy, record: &Instance, now: Timestamp, sweep: &mut Swe
     }
 }
 
+/// Whether an instance that ends now may leave its registration behind: it had one, and no job of it has ended, as with the end
+/// of its job GitHub removes a runner by itself.
+pub fn may_leave_ghost(ended: &Instance) -> bool {
+    let has_done = matches!(&ended.phase, InstancePhase::Retired { reason: Reason::JobFinished, .. });
+    ended.mint().is_some() && !has_done
+}
+
 /// A registration as GitHub lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registered {

@@ -22,7 +22,9 @@ use jit_domain::reason::Reason;
 use jit_domain::time::Timestamp;
 use serde_json::Value;
 
-use crate::stored::{BudgetPause, ConfigVerdict, Cursor, Lease, Schedule, SealedToken, Stored};
+use crate::stored::{
+    BudgetPause, ConfigVerdict, Cursor, GhostScope, GhostScopes, Lease, Schedule, SealedToken, Stored,
+};
 
 /// A file, what it must be read as and what that is written as.
 pub(crate) struct Golden {
@@ -122,6 +124,12 @@ pub(crate) fn all() -> Vec<Golden> {
     all.push(Golden::stored("config-faults", ConfigVerdict { digest, faults, at: at(3) }));
     all.push(Golden::stored("token", SealedToken { sealed: vec![0, 127, 255, 64], expires_at: at(3600) }));
     all.push(Golden::stored("budget-pause", BudgetPause { until: at(60) }));
+    let ghost = |scope| GhostScope { installation: InstallationId(42), scope, at: at(7) };
+    let scopes = vec![
+        ghost(Scope::Organisation(Login::new("octo"))),
+        ghost(Scope::Repository(RepositoryName::parse("octo/app").unwrap())),
+    ];
+    all.push(Golden::stored("ghost-scopes", GhostScopes { scopes }));
     all
 }
 
