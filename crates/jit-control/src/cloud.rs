@@ -209,6 +209,9 @@ impl<'s, 'e, E: Effects> Clouds<'s, 'e, E> {
         let mut seen = BTreeMap::new();
         for _ in 0..limits::CLOUD_PAGES_MAX {
             let Some(describe) = wanted else { return Ok(seen) };
+            if !self.shell.has_time() {
+                return Err(CloudError::NotAsked("no time was left for a page of the listing".into()));
+            }
             let page = DescribeInstances::parse(&self.send(&endpoint, describe.request(&endpoint)).await?)?;
             for instance in &page.instances {
                 let key = aws_key(region, instance.id.as_str());

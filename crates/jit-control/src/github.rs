@@ -147,6 +147,7 @@ impl<'s, 'e, E: Effects> GitHub<'s, 'e, E> {
         let mut all = Vec::new();
         let mut page = PageNumber::FIRST;
         for _ in 0..limits::GITHUB_PAGES_MAX {
+            self.shell.check_time("a page of runners")?;
             let reply =
                 self.send("list runners", self.api.list_runners(&auth, &scope, name.as_ref(), page)).await?;
             let listed = self.read(jit_github::runners::parse_list(&reply)).await?;
@@ -196,6 +197,7 @@ impl<'s, 'e, E: Effects> GitHub<'s, 'e, E> {
         let mut all = Vec::new();
         let mut page = PageNumber::FIRST;
         for _ in 0..limits::GITHUB_PAGES_MAX {
+            self.shell.check_time("a page of jobs")?;
             let attempts = jit_github::jobs::Attempts::Latest;
             let mut request =
                 self.api.list_jobs_of_run(&auth, &repository, jit_github::RunId(run.0), attempts, page);

@@ -63,6 +63,10 @@ async fn drain<E: Effects>(shell: &Shell<'_, E>, batch: Batch) {
     let recorded = observe::record(shell, &batch.jobs).await;
     let mut done = batch.hints;
     for (id, told) in &batch.jobs {
+        // What is left stays in the queue.
+        if !shell.has_time() {
+            break;
+        }
         if recorded.contains_key(id) && follow_all(shell, told, recorded.get(id)).await {
             done.extend(told.handles.iter().cloned());
         }
@@ -173,6 +177,7 @@ async fn end_retired<E: Effects>(shell: &Shell<'_, E>, settings: &KeeperSettings
     let ended =
         if due.is_empty() { Vec::new() } else { Clouds::new(shell, &settings.aws).terminate(&due).await };
     for key in &ended {
+        shell.check_time("closing a record")?;
         end_record(shell, &mut world, key).await?;
     }
     release_caps(shell, &mut world).await?;
@@ -190,19 +195,14 @@ pub async fn end_record<E: Effects>(
 ) -> Result<(), Failure> {
     let Some(known) = world.instance(key).cloned() else { return Ok(()) };
     let ended = Instance { ended_at: Some(shell.now()), ..known };
+    note_ghost(shell, &ended).await?;
     if shell.commit(vec![world.write_instance(&ended)]).await? {
         shell.info("an instance ended", json!({ "instance.id": key.id }));
         world.wrote_instance(ended);
     }
     Ok(())
-    note_ghost(shell, &ended).await?;
 }
 
-/// Writes an instance's retirement; one that is a failed launch counts for the breaker of its kind, before it is written.
-///
-/// # Errors
-/// [`Failure`].
-pub async fn write_retired<E: Effects>(
 /// Notes, before its record closes, where an instance may leave its registration behind: nothing else may name that scope later.
 async fn note_ghost<E: Effects>(shell: &Shell<'_, E>, ended: &Instance) -> Result<(), Failure> {
     if scaledown::may_leave_ghost(ended) {
@@ -216,18 +216,23 @@ async fn note_ghost<E: Effects>(shell: &Shell<'_, E>, ended: &Instance) -> Resul
     Ok(())
 }
 
+/// Writes an instance's retirement; one that is a failed launch counts for the breaker of its kind, before it is written.
+///
+/// # Errors
+/// [`Failure`].
+pub async fn write_retired<E: Effects>(
     shell: &Shell<'_, E>,
     world: &mut World,
     after: Instance,
 ) -> Result<bool, Failure> {
+    if after.ended_at.is_some() {
+        note_ghost(shell, &after).await?;
+    }
     let mut writes = Vec::new();
     let mut pool_after = None;
     let was_retired = world.instance(&after.key).is_none_or(Instance::is_retired);
     if !was_retired && decide::is_failed_launch(&after) {
         let kind = breaker::key(&after.offering, &shell.policy.agent.version);
-    if after.ended_at.is_some() {
-        note_ghost(shell, &after).await?;
-    }
         let before = world.pools.get(&after.pool).cloned().unwrap_or_default();
         let failed = breaker::failed(&before, &kind, &after, shell.now());
         writes.push(world.write_pool(&after.pool, &failed));

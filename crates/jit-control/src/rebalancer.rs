@@ -90,6 +90,7 @@ async fn expire_jobs<E: Effects>(shell: &Shell<'_, E>, world: &World) -> Result<
     let now = shell.now();
     let open = world.jobs.iter().map(|(_, job)| job).chain(&world.poolless);
     for job in open.filter(|job| lifecycle_decide::expired(job, now).is_some()) {
+        shell.check_time("closing a job")?;
         shell.update::<Job>(&Job::key(job.id), |known| lifecycle_decide::expired(known?, now)).await?;
         shell.warn("a job was closed that github must have dropped", json!({ "job.id": job.id.0 }));
     }
@@ -99,6 +100,7 @@ async fn expire_jobs<E: Effects>(shell: &Shell<'_, E>, world: &World) -> Result<
 /// Makes the records that launches which were cut off left out.
 async fn heal_records<E: Effects>(shell: &Shell<'_, E>, world: &mut World) -> Result<(), Failure> {
     for record in world.unrecorded.iter().filter_map(|key| world.instance(key).cloned()).collect::<Vec<_>>() {
+        shell.check_time("making a record")?;
         crate::scaleup::record_instance(shell, world, record).await?;
     }
     Ok(())
@@ -392,6 +394,7 @@ async fn note_asked<E: Effects>(
     let now = shell.now();
     let jobs = world.jobs.iter().map(|(_, job)| job).filter(|job| job.run == run);
     for job in jobs {
+        shell.check_time("noting what was asked")?;
         shell
             .update::<Job>(&Job::key(job.id), |known| {
                 known.filter(|k| k.is_open()).map(|k| Job { asked_at: Some(now), ..k.clone() })
@@ -462,6 +465,7 @@ async fn send_gaps<E: Effects>(shell: &Shell<'_, E>, world: &World) -> Result<us
     let observed = world.observed(&shell.policy, shell.now());
     let gaps: Vec<_> = observed.balance().gaps().into_iter().filter(|(_, gap)| *gap > 0).collect();
     for (class, gap) in &gaps {
+        shell.check_time("sending a class")?;
         shell.info("a class has a gap", json!({ "class.key": class.as_str(), "gap": gap }));
         let message = Message::Class(class.clone());
         shell.queue.send(message.queue(), &message.encode()).await?;

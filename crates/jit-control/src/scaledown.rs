@@ -86,6 +86,7 @@ async fn sweep_region<E: Effects>(
         .collect();
     let mut listed = Vec::new();
     for seen in seen.values().filter(|s| s.is_live) {
+        shell.check_time("looking up an instance")?;
         if !records.contains_key(&seen.key)
             && let Some(closed) = shell.read::<Instance>(&Instance::key(&seen.key)).await?
         {
@@ -107,11 +108,13 @@ async fn sweep_region<E: Effects>(
             .error("a sweep was held back", json!({ "region": region.as_str(), "explanation": explanation }));
     }
     for (key, _) in &plan.adopt {
+        shell.check_time("adopting an instance")?;
         if let Some(seen) = seen.get(key) {
             adopt(shell, world, seen).await?;
         }
     }
     for after in plan.write {
+        shell.check_time("retiring an instance")?;
         lifecycle::write_retired(shell, world, after).await?;
     }
     for (key, reason) in &plan.terminate {
@@ -120,6 +123,7 @@ async fn sweep_region<E: Effects>(
     let keys: Vec<InstanceKey> = plan.terminate.into_iter().map(|(key, _)| key).collect();
     let ended = clouds.terminate(&keys).await;
     for key in &ended {
+        shell.check_time("closing a record")?;
         lifecycle::end_record(shell, world, key).await?;
     }
     Ok(ended.len())
@@ -171,10 +175,6 @@ async fn end_ghosts<E: Effects>(
             return 0;
         }
     };
-    let mut ended = 0;
-    for (installation, scope) in scopes {
-        if !shell.has_time() {
-            break;
     let scopes = match scopes(shell, world).await {
         Ok(scopes) => scopes,
         Err(error) => {
@@ -182,6 +182,10 @@ async fn end_ghosts<E: Effects>(
             return 0;
         }
     };
+    let mut ended = 0;
+    for (installation, scope) in scopes {
+        if !shell.has_time() {
+            break;
         }
         match end_ghosts_of(shell, &github, installation, &scope, live).await {
             Ok(count) => ended += count,
