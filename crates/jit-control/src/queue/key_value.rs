@@ -1,6 +1,8 @@
 //! The two queues on Spin's key-value store: one key for each message, named by time and random digits.
 //! Order and leases are not here: messages are observations, and one that is received twice changes nothing the second time.
 
+use std::time::Duration;
+
 use jit_domain::time::Timestamp;
 
 use super::{Message, Queue, QueueError, QueueName};
@@ -9,6 +11,10 @@ use crate::effects::{Effects, KeyValueError};
 
 /// Longest body, in bytes: half of what SQS takes, so that messages can move there.
 pub const BODY_BYTES_MAX: usize = 128 * 1024;
+/// Messages read at once.
+const CHUNK: usize = 100;
+/// A receive reads no further after this, so that a drain of many messages on a slow store still has time to launch.
+const RECEIVE_MAX: Duration = Duration::from_secs(1);
 /// Longest reason kept with a dead letter, in bytes.
 const REASON_BYTES_MAX: usize = 1_024;
 
@@ -44,18 +50,19 @@ impl<E: Effects> Queue for KeyValueQueue<'_, E> {
     }
 
     async fn receive(&self, queue: QueueName, most: usize) -> Result<Vec<Message>, QueueError> {
-        let prefix = prefix(queue);
-        let listing = self.store.keys(&prefix).await.map_err(|e| fault(queue, e))?;
+        let until = self.store.effects.now() + RECEIVE_MAX;
+        let listing = self.store.keys(&prefix(queue)).await.map_err(|e| fault(queue, e))?;
         let mut messages = Vec::new();
-        for key in listing {
-            if messages.len() == most {
+        for keys in listing.chunks(most.clamp(1, CHUNK)) {
+            let is_late = self.store.effects.now() >= until && !messages.is_empty();
+            if messages.len() >= most || is_late {
                 break;
             }
-            // Another invocation may have deleted it since the listing.
-            if let Some(body) = self.store.get(&key).await.map_err(|e| fault(queue, e))? {
-                messages.push(Message { handle: key, body });
-            }
+            // Another invocation may have deleted some since the listing.
+            let found = self.store.get_many(keys.to_vec()).await.map_err(|e| fault(queue, e))?;
+            messages.extend(found.into_iter().map(|(handle, body)| Message { handle, body }));
         }
+        messages.truncate(most);
         Ok(messages)
     }
 

@@ -28,6 +28,63 @@ fn the_oldest_messages_are_received_first() {
     assert_eq!(bodies(received), [b"1", b"2"]);
 }
 
+/// A store on which every operation takes 300 ms.
+struct Slow(MemoryEffects);
+
+impl Effects for Slow {
+    async fn send(
+        &self,
+        request: crate::effects::Request,
+        timeout: Duration,
+    ) -> Result<crate::effects::Response, crate::effects::SendError> {
+        self.0.send(request, timeout).await
+    }
+
+    async fn key_value(
+        &self,
+        operation: crate::effects::KeyValue,
+    ) -> Result<crate::effects::KeyValueReply, KeyValueError> {
+        self.0.advance(Duration::from_millis(300));
+        self.0.key_value(operation).await
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn random(&self, bytes: &mut [u8]) {
+        self.0.random(bytes);
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.0.sleep(duration).await;
+    }
+
+    fn log(&self, line: &str) {
+        self.0.log(line);
+    }
+}
+
+#[test]
+fn a_receive_reads_many_at_once_and_for_a_second_at_most() {
+    let effects = MemoryEffects::new(7);
+    let queue = KeyValueQueue::new(&effects);
+    for n in 0..500_u32 {
+        effects.run(queue.send(QueueName::Jobs, &n.to_be_bytes())).unwrap().unwrap();
+        effects.advance(Duration::from_millis(1));
+    }
+    let before = effects.effects();
+    assert_eq!(effects.run(queue.receive(QueueName::Jobs, 450)).unwrap().unwrap().len(), 450);
+    assert_eq!(effects.effects() - before, 6, "one listing and five reads");
+    let slow = Slow(effects.clone());
+    let queue = KeyValueQueue::new(&slow);
+    let begun_at = effects.now();
+    let received = effects.run(queue.receive(QueueName::Jobs, 500)).unwrap().unwrap();
+    assert_eq!(received.len(), 300, "the listing and three reads take 1.2 s");
+    assert_eq!(effects.now().since(begun_at), Duration::from_millis(1_200));
+    assert!(received.is_sorted_by(|a, b| a.body < b.body), "the oldest are received first");
+}
+
 #[test]
 fn a_dead_letter_is_kept_with_its_reason_and_its_body() {
     let effects = MemoryEffects::new(7);
