@@ -127,6 +127,11 @@ impl Work<'_> {
         }
         self.class.batches = batches;
         self.forget_closed();
+        // A class that is done for needs no watching any more: nobody is left whom its wait could hold back.
+        let is_over = self.class.next_launch_at.is_some_and(|until| until <= self.now());
+        if gap == 0 && is_over && self.class.batches.is_empty() {
+            (self.class.lapses, self.class.next_launch_at) = (0, None);
+        }
         self.class.wait = if gap > 0 { self.give_birth(gap).err() } else { None };
     }
 
