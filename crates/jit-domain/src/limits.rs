@@ -85,15 +85,15 @@ pub const ENDED_KEPT: Duration = Duration::from_secs(24 * 3600);
 pub const QUEUED_EVENT_MAX_AGE: Duration = Duration::from_secs(25 * 3600);
 /// A job queued in our ledger for this long was dropped by GitHub, which does so after 24 h.
 pub const QUEUED_MAX: Duration = Duration::from_secs(25 * 3600);
+/// A job waiting in our ledger for this long has ended without our knowing: GitHub fails one that nobody approved in 30 days.
+/// <https://docs.github.com/en/actions/how-tos/deploy/configure-and-manage-deployments/review-deployments> (read 2026-11-22)
+pub const WAITING_MAX: Duration = Duration::from_secs(31 * 24 * 3600);
 /// A job in progress for this long has ended without our knowing: GitHub's own limit is five days.
 pub const RUNNING_MAX: Duration = Duration::from_secs((5 * 24 + 12) * 3600);
 /// Reports accepted from one instance.
 pub const REPORTS_MAX: u32 = 20;
 /// An instance that the cloud knows and the ledger doesn't is left alone for this long.
 pub const ORPHAN_GRACE: Duration = Duration::from_secs(5 * 60);
-/// A sweep that would end more than this share of live instances, in percent, stops and alarms.
-pub const SWEEP_SHARE_MAX_PERCENT: u32 = 30;
-/// Below this number of instances the share means nothing.
 /// A scope is looked at for registrations that ended instances left behind for this long after the last of them: GitHub itself
 /// removes an ephemeral runner that was not connected for a day.
 /// <https://docs.github.com/en/actions/reference/runners/self-hosted-runners> (read 2026-11-22)
@@ -102,6 +102,9 @@ pub const GHOSTS_SOUGHT_FOR: Duration = Duration::from_secs(24 * 3600);
 pub const GHOSTS_NOTED_AGAIN: Duration = Duration::from_secs(3600);
 /// Scopes noted for this at most, those with the latest end: each takes some 100 bytes of one record, and a call in each sweep.
 pub const GHOST_SCOPES_MAX: usize = 1_000;
+/// A sweep that would end more than this share of live instances, in percent, stops and alarms.
+pub const SWEEP_SHARE_MAX_PERCENT: u32 = 30;
+/// Below this number of instances the share means nothing.
 pub const SWEEP_SHARE_FROM: usize = 4;
 /// A job that has not moved for this long is asked about at GitHub, once in this time.
 pub const JOB_ASK_AFTER: Duration = Duration::from_secs(120);

@@ -135,7 +135,8 @@ pub fn is_failed_launch(instance: &Instance) -> bool {
 /// longer see would be demand for ever.
 pub fn expired(job: &Job, now: Timestamp) -> Option<Job> {
     let most = match job.phase {
-        JobPhase::Waiting | JobPhase::Completed => return None,
+        JobPhase::Completed => return None,
+        JobPhase::Waiting => limits::WAITING_MAX,
         JobPhase::Held | JobPhase::Queued => limits::QUEUED_MAX,
         JobPhase::InProgress => limits::RUNNING_MAX,
     };
@@ -145,4 +146,32 @@ pub fn expired(job: &Job, now: Timestamp) -> Option<Job> {
         conclusion: Some("expired".into()),
         ..job.clone()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::fixtures::{self, NOW};
+
+    #[test]
+    fn an_open_job_is_closed_once_github_must_have_dropped_it() {
+        let days = |n: u64| Duration::from_secs(n * 24 * 3600);
+        let longest = [
+            (JobPhase::Waiting, days(31)),
+            (JobPhase::Held, Duration::from_secs(25 * 3600)),
+            (JobPhase::Queued, Duration::from_secs(25 * 3600)),
+            (JobPhase::InProgress, days(5) + Duration::from_secs(12 * 3600)),
+        ];
+        for (phase, most) in longest {
+            let job = Job { phase, ..fixtures::queued_job(1) };
+            assert_eq!(expired(&job, NOW + most), None, "{phase:?}");
+            let later = NOW + most + Duration::from_millis(1);
+            let closed = expired(&job, later).map(|job| (job.phase, job.moved_at));
+            assert_eq!(closed, Some((JobPhase::Completed, later)), "{phase:?}");
+        }
+        let over = Job { phase: JobPhase::Completed, ..fixtures::queued_job(1) };
+        assert_eq!(expired(&over, NOW + days(100)), None);
+    }
 }
