@@ -44,7 +44,7 @@ pub struct Sweep {
     pub adopt: Vec<(InstanceKey, BatchId)>,
     /// Records to write.
     pub write: Vec<Instance>,
-    /// Why nothing was ended, when that was the safer thing.
+    /// Why only what was retired before is ended, when that was the safer thing.
     pub held_back: Option<Reason>,
 }
 
@@ -57,30 +57,30 @@ pub fn sweep(
     now: Timestamp,
 ) -> Sweep {
     let mut sweep = Sweep::default();
-    let mut unaccounted = 0;
+    // What this sweep itself judges, from a listing and a clock that may be wrong. What was retired before was judged one by one.
+    let mut judged = Sweep::default();
     for seen in listed {
         match records.get(&seen.key) {
-            Some(record) => of_record(policy, record, now, &mut sweep),
+            Some(record) => of_record(policy, record, now, &mut sweep, &mut judged),
             None if now.since(seen.launched_at) < limits::ORPHAN_GRACE => {}
             None => match (seen.place, &seen.batch) {
                 (Place::Adopt, Some(batch)) => sweep.adopt.push((seen.key.clone(), batch.clone())),
-                (Place::Adopt | Place::None, _) => {
-                    unaccounted += 1;
-                    sweep.terminate.push((seen.key.clone(), Reason::NotOurs));
-                }
+                (Place::Adopt | Place::None, _) => judged.terminate.push((seen.key.clone(), Reason::NotOurs)),
             },
         }
     }
     let live = listed.len();
-    let is_large = unaccounted * 100 > live * limits::SWEEP_SHARE_MAX_PERCENT as usize;
+    let is_large = judged.terminate.len() * 100 > live * limits::SWEEP_SHARE_MAX_PERCENT as usize;
     if live >= limits::SWEEP_SHARE_FROM && is_large {
-        sweep.terminate.retain(|(_, reason)| *reason != Reason::NotOurs);
         sweep.held_back = Some(Reason::TooManyAtOnce);
+    } else {
+        sweep.terminate.append(&mut judged.terminate);
+        sweep.write = judged.write;
     }
     sweep
 }
 
-fn of_record(policy: &Policy, record: &Instance, now: Timestamp, sweep: &mut Sweep) {
+fn of_record(policy: &Policy, record: &Instance, now: Timestamp, sweep: &mut Sweep, judged: &mut Sweep) {
     let pool = policy.pool(&record.pool);
     match &record.phase {
         InstancePhase::Retired { at, reason } => {
@@ -91,8 +91,8 @@ fn of_record(policy: &Policy, record: &Instance, now: Timestamp, sweep: &mut Swe
         InstancePhase::Busy => {
             let job_max = pool.map_or(limits::JOB_MAX_DEFAULT, |p| p.ages.job_max);
             if record.busy_since.is_some_and(|since| now.since(since) >= job_max) {
-                sweep.write.push(record.clone().retired(now, Reason::JobTooLong));
-                sweep.terminate.push((record.key.clone(), Reason::JobTooLong));
+                judged.write.push(record.clone().retired(now, Reason::JobTooLong));
+                judged.terminate.push((record.key.clone(), Reason::JobTooLong));
             }
         }
         InstancePhase::Launched | InstancePhase::Minting | InstancePhase::Claimed => {}
