@@ -1,10 +1,8 @@
 //! What goes through the two queues, and its form there: JSON with a version `v` and a `type`.
 //! Not here: the queues themselves (`queue.rs`), GitHub's own payloads (jit-github), and what follows from a message.
 
-use jit_domain::ids::{ClassKey, InstanceKey};
-use jit_domain::instance::Stage;
+use jit_domain::ids::ClassKey;
 use jit_domain::observation::Action;
-use jit_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::queue::QueueName;
@@ -19,27 +17,12 @@ pub use self::job::JobObservation;
 
 /// A message. Each may arrive late, twice or after its successor.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all messages are jobs")]
 pub enum Message {
     /// GitHub said something about a job.
     Job(JobObservation),
     /// A class has a gap: look at it.
     Class(ClassKey),
-    /// An instance reported something of itself.
-    Report(ReportHint),
-}
-
-/// A report of an instance. It moves nothing before the cloud or GitHub confirms it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReportHint {
-    /// Which instance.
-    #[serde(with = "form")]
-    pub instance: InstanceKey,
-    /// What it says it reached.
-    #[serde(with = "form")]
-    pub stage: Stage,
-    /// When registrar received it.
-    #[serde(with = "form")]
-    pub at: Timestamp,
 }
 
 impl Message {
@@ -51,7 +34,6 @@ impl Message {
                 Action::InProgress | Action::Completed => QueueName::Lifecycle,
             },
             Self::Class(_) => QueueName::Jobs,
-            Self::Report(_) => QueueName::Lifecycle,
         }
     }
 
@@ -60,7 +42,6 @@ impl Message {
         match self {
             Self::Job(job) => encode_tagged(JOB, job),
             Self::Class(class) => encode_tagged(CLASS, &ClassHint { class: class.clone() }),
-            Self::Report(report) => encode_tagged(REPORT, report),
         }
     }
 
@@ -72,7 +53,6 @@ impl Message {
         match tag_of(bytes)?.as_str() {
             JOB => Ok(Self::Job(decode_body(bytes)?)),
             CLASS => Ok(Self::Class(decode_body::<ClassHint>(bytes)?.class)),
-            REPORT => Ok(Self::Report(decode_body(bytes)?)),
             other => Err(malformed(format!("`{other}` is not a type of message"), "type").into()),
         }
     }
@@ -108,7 +88,6 @@ impl From<StoredError> for MessageError {
 
 const JOB: &str = "job";
 const CLASS: &str = "class";
-const REPORT: &str = "report";
 
 #[derive(Serialize, Deserialize)]
 struct ClassHint {
@@ -116,4 +95,4 @@ struct ClassHint {
     class: ClassKey,
 }
 
-formed! { ClassHint: ClassHint, ReportHint: ReportHint }
+formed! { ClassHint: ClassHint }

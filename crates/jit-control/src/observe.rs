@@ -54,7 +54,7 @@ pub async fn receive<E: Effects>(shell: &Shell<'_, E>, queue: QueueName) -> Resu
                 job.observations.push(told.into());
                 job.handles.push(message.handle);
             }
-            Ok(Message::Class(_) | Message::Report(_)) => batch.hints.push(message.handle),
+            Ok(Message::Class(_)) => batch.hints.push(message.handle),
             Err(error) => refuse(shell, queue, &message, error).await?,
         }
     }

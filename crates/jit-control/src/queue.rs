@@ -12,7 +12,7 @@ pub mod suite;
 pub enum QueueName {
     /// `queued` and `waiting` observations, and classes to look at: scaleup drains it.
     Jobs,
-    /// `in_progress` and `completed` observations, and hints from instances: lifecycle drains it.
+    /// `in_progress` and `completed` observations: lifecycle drains it.
     Lifecycle,
 }
 

@@ -48,9 +48,7 @@ prop_compose! {
 }
 
 fn message() -> impl Strategy<Value = Message> {
-    let report = (arbitrary::instance_key(), arbitrary::stage(), arbitrary::timestamp())
-        .prop_map(|(instance, stage, at)| Message::Report(ReportHint { instance, stage, at }));
-    prop_oneof![observation().prop_map(Message::Job), arbitrary::class_key().prop_map(Message::Class), report,]
+    prop_oneof![observation().prop_map(Message::Job), arbitrary::class_key().prop_map(Message::Class)]
 }
 
 proptest! {
@@ -112,19 +110,14 @@ fn told(action: Action) -> JobObservation {
 
 /// Every message in every phase, as the files in `tests/stored/` hold them.
 pub(crate) fn golden() -> Vec<Golden> {
-    let instance = InstanceKey::parse("aws/us-east-1/i-0123456789abcdef0").unwrap();
-    let report = ReportHint { instance, stage: Stage::JobStarted, at: at(5) };
     let jobs =
         Action::ALL.map(|action| (format!("message-job-{}", action.as_str()), Message::Job(told(action))));
-    let others = [
-        ("message-class".to_owned(), Message::Class(class().identity.key())),
-        ("message-report".to_owned(), Message::Report(report)),
-    ];
+    let class = ("message-class".to_owned(), Message::Class(class().identity.key()));
     let file = |(name, message): (String, Message)| {
         let written = message.encode();
         Golden::new(name, message, written, Message::decode)
     };
-    jobs.into_iter().chain(others).map(file).collect()
+    jobs.into_iter().chain([class]).map(file).collect()
 }
 
 #[test]
