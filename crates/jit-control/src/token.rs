@@ -113,3 +113,6 @@ fn mac(payload: &str, key: &ClaimKey) -> Hmac<Sha256> {
     mac.update(payload.as_bytes());
     mac
 }
+
+#[cfg(test)]
+mod tests;

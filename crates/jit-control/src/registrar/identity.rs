@@ -71,3 +71,30 @@ fn audience(settings: &RegistrarSettings) -> String {
     let uri: Option<http::Uri> = settings.public_url.as_str().parse().ok();
     uri.and_then(|uri| uri.authority().map(|a| a.as_str().to_owned())).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_audience_is_the_host_and_a_port_that_is_not_the_scheme_s_own() {
+        for (public_url, wanted) in [
+            ("https://runners.example.com/", "runners.example.com"),
+            ("https://runners.example.com:443/behind/a/path", "runners.example.com"),
+            ("https://Runners.Example.com:8443", "runners.example.com:8443"),
+            ("http://127.0.0.1:3000", "127.0.0.1:3000"),
+            ("http://[::1]:3000/", "[::1]:3000"),
+        ] {
+            let pem = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+            let variable = |name: &str| match name {
+                "github_app_id" => Some("1".to_owned()),
+                "github_private_key" => Some(pem.to_owned()),
+                "claim_key" => Some("a claim key of 32 bytes for tests.".to_owned()),
+                "public_url" => Some(public_url.to_owned()),
+                _ => None,
+            };
+            let settings = RegistrarSettings::read(variable).expect("registrar's variables");
+            assert_eq!(audience(&settings), wanted, "{public_url}");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Each function called by itself, natively: what it answers, what it sends and what it writes, in every case that its contract
+//! names. The models of GitHub and AWS answer; the clock and the store are in memory.
+//! Not here: how the functions play together (`native.rs`), and the built components (`components.rs`).
+#![expect(clippy::unwrap_used, reason = "a test fails where something is missing")]
+
+#[path = "shell/stage.rs"]
+mod stage;
+
+#[path = "shell/claim.rs"]
+mod claim;
+#[path = "shell/report.rs"]
+mod report;
