@@ -10,3 +10,5 @@ mod stage;
 mod claim;
 #[path = "shell/report.rs"]
 mod report;
+#[path = "shell/webhook.rs"]
+mod webhook;
