@@ -10,5 +10,7 @@ mod stage;
 mod claim;
 #[path = "shell/report.rs"]
 mod report;
+#[path = "shell/start.rs"]
+mod start;
 #[path = "shell/webhook.rs"]
 mod webhook;
