@@ -8,6 +8,8 @@ mod stage;
 
 #[path = "shell/claim.rs"]
 mod claim;
+#[path = "shell/github.rs"]
+mod github;
 #[path = "shell/report.rs"]
 mod report;
 #[path = "shell/start.rs"]
