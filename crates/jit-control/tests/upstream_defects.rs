@@ -1,6 +1,5 @@
 //! The defects found in the project that this one follows, as far as the shell could bring them back: a test for each shows its
-//! absence. Those that a decision alone could bring back are in jit-domain's test of the same name; paging, roles and images
-//! are tested where they are.
+//! absence. Where the others are is said in jit-domain's test of the same name.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -12,15 +11,13 @@ use jit_control::effects::memory::MemoryEffects;
 use jit_control::effects::memory::interleave::{Task, interleave};
 use jit_control::effects::{Effects as _, SendError};
 use jit_control::ledger::key_value::KeyValueLedger;
-use jit_control::message::Message;
-use jit_control::queue::{Queue as _, QueueName};
 use jit_control::settings::{Component, ScaleupSettings, WebhookSettings};
 use jit_control::shell::Shell;
 use jit_control::start::Start;
 use jit_control::stored::Stored as _;
 use jit_control::{configuration, scaleup, webhook};
 use jit_domain::class::Class;
-use jit_domain::ids::{ClassKey, JobId};
+use jit_domain::ids::JobId;
 use jit_domain::job::{Job, JobPhase};
 use jit_domain::policy::Policy;
 use jit_domain::time::Timestamp;
@@ -117,25 +114,6 @@ fn u01_what_webhook_sends_scaleup_takes() {
     assert_eq!(jobs.iter().map(|j| (j.id, j.phase)).collect::<Vec<_>>(), [(JobId(11), JobPhase::Queued)]);
     assert_eq!(jobs[0].installation.0, 3_456_996, "the installation came along");
     assert_eq!(sent.borrow().len(), 1, "and the job is launched for");
-}
-
-#[test]
-fn u01_what_rebalancer_sends_scaleup_takes() {
-    let (effects, _sent) = world();
-    let message = Message::Class(ClassKey::new("0123456789abcdef0123456789abcdef"));
-    assert_eq!(message.queue(), QueueName::Jobs);
-    let sender = effects.another();
-    let shell =
-        Shell::new(&sender, Component::Rebalancer, policy(), None).expect("records and messages are here");
-    effects
-        .run(shell.queue.send(message.queue(), &message.encode()))
-        .expect("no crash")
-        .expect("the queue takes it");
-    let drain_of = effects.another();
-    assert_eq!(effects.run(drain(&drain_of)).expect("no crash").messages, 1);
-    let again = effects.another();
-    assert_eq!(effects.run(drain(&again)).expect("no crash").messages, 0, "the message is done");
-    assert!(!effects.logged().iter().any(|line| line.contains("cannot be used")), "{:?}", effects.logged());
 }
 
 #[test]

@@ -1,5 +1,15 @@
-//! The defects found in the project that this one follows, U1 to U20, as far as a decision could bring them back: one test each
-//! shows its absence. U6, U8, U9, U12 and U13 concern protocols, roles, paging and start-up, and are shown where those are.
+//! The defects found in the project that this one follows, U1 to U20: a test named after each shows its absence. Here are those
+//! that a decision alone could bring back. The others are in the tests of the same name of jit-control
+//! (`tests/upstream_defects.rs`, the shell with a store) and of jit-sim (`tests/shell/upstream_defects.rs`, the shell between the
+//! models of GitHub and AWS), or named here:
+//!
+//! - U1, U10, U12, U18: also in jit-control. U12 is shown for all six functions by `once_it_is_mended_the_next_call_does_what_was_waiting`
+//!   and its neighbours in jit-sim's `tests/shell/start.rs`.
+//! - U1, U2, U8, U9, U13, U15, U19: also, or only, in jit-sim. For U13's signed token see jit-github's `tests/app_token.rs`.
+//! - U6 is about GCP, which is not served yet: the configuration refuses it, as `faults.rs` in jit-control's
+//!   `configuration/tests` shows, so nobody can deploy what cannot run.
+//! - U17 is shown as far as any delivery of a run arrives. Still open is a run of which none arrived at all: it is found only in
+//!   GitHub's own log of deliveries and lists of runs, which are not read yet.
 
 #[path = "scenarios/claims.rs"]
 mod claims;
@@ -113,12 +123,11 @@ fn u07_an_instance_that_the_cloud_forgot_is_ended_and_replaced() {
 }
 
 #[test]
-fn u10_doubled_events_and_racing_looks_launch_once() {
+fn u10_a_doubled_event_is_launched_for_once() {
     let twice = "{ do = 'event', action = 'queued', job = 1 }, { do = 'event', action = 'queued', job = 1 }";
-    let told_once = told("", &format!("{twice}, {PLAN}, {PLAN}"));
-    assert_says(&told_once, &["job 1 queued", "no change", "batch 1 of 1 slots", "plan: nothing changes"]);
-    // Two that look at the same records decide the same batch, so that one conditional write lets only one of them launch.
-    assert_eq!(told_once, told("", &format!("{twice}, {PLAN}, {PLAN}")));
+    let told = told("", &format!("{twice}, {PLAN}, {PLAN}"));
+    assert_says(&told, &["job 1 queued", "no change", "batch 1 of 1 slots", "plan: nothing changes"]);
+    assert_eq!(told.matches("send batch").count(), 1, "{told}");
 }
 
 #[test]
@@ -182,7 +191,7 @@ fn u16_a_long_job_is_not_ended_for_its_age() {
 }
 
 #[test]
-fn u17_a_job_whose_first_event_was_lost_is_known_from_any_later_word_of_it() {
+fn u17_a_job_whose_first_event_was_lost_is_known_from_any_later_word_of_its_run() {
     let told = told(
         "",
         "{ do = 'event', action = 'waiting', job = 1 }, { do = 'event', action = 'in_progress', job = 2 }",

@@ -14,5 +14,7 @@ mod github;
 mod report;
 #[path = "shell/start.rs"]
 mod start;
+#[path = "shell/upstream_defects.rs"]
+mod upstream_defects;
 #[path = "shell/webhook.rs"]
 mod webhook;
