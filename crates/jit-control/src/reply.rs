@@ -6,6 +6,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
+use url::form_urlencoded;
 
 use crate::effects::{Request, Response};
 use crate::settings::Rotating;
@@ -51,10 +52,100 @@ pub fn check_cron(request: &Request, tokens: &Rotating) -> Result<(), Response> 
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
     let query = request.uri().query().unwrap_or_default();
-    let parameter = query.split('&').find_map(|pair| pair.strip_prefix("t="));
-    let shown = Sha256::digest(bearer.or(parameter).unwrap_or_default().as_bytes());
+    // A scheduler may write any character of an address in its percent form.
+    let parameter =
+        form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "t").map(|(_, value)| value);
+    let shown = Sha256::digest(bearer.or(parameter.as_deref()).unwrap_or_default().as_bytes());
     let is_right = (tokens.accepted().iter()).fold(false, |found, token| {
         found | bool::from(shown.ct_eq(&Sha256::digest(token.expose_secret().as_bytes())))
     });
     if is_right { Ok(()) } else { Err(text(StatusCode::UNAUTHORIZED, "the cron token is missing or wrong")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::ScaleupSettings;
+
+    const CURRENT: &str = "the-cron-token.of_now~0123456789";
+    const PREVIOUS: &str = "the-cron-token.of_before~01234567";
+
+    fn tokens(previous: Option<&str>) -> Rotating {
+        let variable = |name: &str| match name {
+            "cron_token" => Some(CURRENT),
+            "cron_token_previous" => previous,
+            "claim_key" => Some("a claim key of 32 bytes for tests."),
+            "public_url" => Some("https://runners.example.com"),
+            "scaleup_aws_access_key_id" => Some("AKIAEXAMPLE"),
+            "scaleup_aws_secret_access_key" => Some("a-secret-access-key-0123456789"),
+            _ => None,
+        };
+        let read = |name: &str| variable(name).map(str::to_owned);
+        ScaleupSettings::read(read).expect("scaleup's variables").cron_tokens
+    }
+
+    /// What a request is refused with; none if it is let in.
+    fn refused(method: &str, query: &str, authorization: &str, tokens: &Rotating) -> Option<u16> {
+        let request = http::Request::builder().method(method).uri(format!("/cron/scaleup{query}"));
+        let request = match authorization {
+            "" => request,
+            value => request.header(AUTHORIZATION, value),
+        };
+        let request = request.body(Vec::new()).expect("a request");
+        check_cron(&request, tokens).err().map(|reply| reply.status().as_u16())
+    }
+
+    /// Every byte in its percent form.
+    fn encoded(text: &str) -> String {
+        text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    }
+
+    #[test]
+    fn a_cron_route_takes_either_token_in_either_place() {
+        let both = tokens(Some(PREVIOUS));
+        for token in [CURRENT, PREVIOUS] {
+            for (query, authorization) in [
+                (String::new(), format!("Bearer {token}")),
+                (String::new(), format!("bearer  {token} ")),
+                (format!("?t={token}"), String::new()),
+                (format!("?t={}", encoded(token)), String::new()),
+                (format!("?t={}", encoded(token).to_lowercase()), String::new()),
+                (format!("?%74={token}"), String::new()),
+                (format!("?a=b&t={token}&c"), String::new()),
+                ("?t=wrong".to_owned(), format!("Bearer {token}")),
+            ] {
+                for method in ["GET", "POST"] {
+                    let shown = refused(method, &query, &authorization, &both);
+                    assert_eq!(shown, None, "{method} {query} {authorization}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_cron_route_takes_nothing_else() {
+        let (one, both) = (tokens(None), tokens(Some(PREVIOUS)));
+        let bearer = format!("Bearer {CURRENT}");
+        for (tokens, method, query, authorization, status) in [
+            (&both, "PUT", String::new(), bearer.as_str(), 405),
+            (&both, "HEAD", String::new(), &bearer, 405),
+            (&both, "GET", String::new(), "", 401),
+            (&both, "GET", "?t=".to_owned(), "", 401),
+            (&both, "GET", String::new(), "Bearer", 401),
+            (&both, "GET", String::new(), "Bearer ", 401),
+            (&both, "GET", String::new(), CURRENT, 401),
+            (&both, "GET", String::new(), &format!("Basic {CURRENT}"), 401),
+            (&both, "GET", format!("?token={CURRENT}"), "", 401),
+            (&both, "GET", format!("?t={}", &CURRENT[1..]), "", 401),
+            (&both, "GET", format!("?t={CURRENT}0"), "", 401),
+            (&both, "GET", format!("?t={}", encoded(&encoded(CURRENT))), "", 401),
+            (&both, "GET", format!("?t=wrong&t={CURRENT}"), "", 401),
+            (&both, "GET", format!("?t={CURRENT}"), "Bearer wrong", 401),
+            (&both, "GET", "?t=%FF%00%".to_owned(), "", 401),
+            (&one, "GET", format!("?t={PREVIOUS}"), "", 401),
+        ] {
+            let shown = refused(method, &query, authorization, tokens);
+            assert_eq!(shown, Some(status), "{method} {query} {authorization}");
+        }
+    }
 }
