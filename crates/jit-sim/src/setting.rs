@@ -74,7 +74,7 @@ pub enum Trouble {
     LaunchesUnknown,
     /// The first instances of the world all fail, as with an image that is broken.
     BrokenImage,
-    /// GitHub lists little at once.
+    /// GitHub and EC2 list little at once.
     SmallPages,
 }
 
@@ -379,9 +379,7 @@ fn trouble_world(world: &mut World, draw: &Draw, troubles: &[Trouble]) {
                 late_per_mille: 60,
                 late_max: SignedDuration::from_secs(*draw.pick("lateness", 0, &[20, 120, 900])),
             }),
-            Trouble::SmallPages => {
-                world.github.settings_mut().limits.page_max = *draw.pick("page", 0, &[10, 30])
-            }
+            Trouble::SmallPages => world.list_little(*draw.pick("page", 0, &[10, 30])),
             Trouble::StaleListings => {
                 let high = SignedDuration::from_secs(*draw.pick("lag", 0, &[3, 15, 60]));
                 world.aws.times_mut().lag = Delay::Uniform { low: SignedDuration::ZERO, high };

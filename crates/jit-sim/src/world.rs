@@ -120,6 +120,12 @@ impl World {
         }
     }
 
+    /// Lets GitHub and EC2 put no more than that on one page, whatever they are asked for.
+    pub fn list_little(&mut self, page_max: u8) {
+        self.github.settings_mut().limits.page_max = page_max.into();
+        self.aws.limits_mut().describe_page_max = page_max.into();
+    }
+
     /// The points of GitHub's secondary limit that each sender has spent.
     pub fn github_points(&self) -> &BTreeMap<String, u64> {
         &self.points
