@@ -12,10 +12,7 @@ use crate::python::Python;
 use crate::simulation::{self, Program, Spin};
 use crate::steps::{Outcome, Steps};
 use crate::workspace::{FUNCTIONS, WASM, Workspace};
-use crate::{command, components, tidy};
-
-/// Where the npm packages are declared that the fakes are checked with.
-const NPM: &str = "crates/jit-fakes/tests/npm";
+use crate::{command, components, npm, tidy};
 
 /// Worlds played by each run of the checks; the nightly workflow plays 100,000.
 const SEEDS: &str = "200";
@@ -37,7 +34,7 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
 
     let mut python = None;
     steps.run("python", || Ok(python_packages(workspace, &mut python)))?;
-    steps.run("npm", || npm_packages(workspace))?;
+    steps.run("npm", || npm::set_up(workspace))?;
     let path = python.as_ref().map(Python::path).transpose()?;
     steps.must("tests", || tests(workspace, path.as_ref()))?;
     steps.must("doc-tests", || {
@@ -90,21 +87,6 @@ fn python_packages(workspace: &Workspace, python: &mut Option<Python>) -> Outcom
         }
         Err(error) => Outcome::Skipped(format!("its packages are not to be had: {error:#}")),
     }
-}
-
-/// Installs what the npm checks need; the tests use it when it is there.
-fn npm_packages(workspace: &Workspace) -> Result<Outcome> {
-    let folder = workspace.root.join(NPM);
-    if !folder.join("package-lock.json").exists() {
-        return Ok(Outcome::Skipped(format!("{NPM} has no package-lock.json")));
-    }
-    if !command::succeeds(Command::new("npm").arg("--version")) {
-        return Ok(Outcome::Skipped("npm is not installed".to_owned()));
-    }
-    let mut npm = Command::new("npm");
-    // No package needs a script of its own to be installed, so none may run one.
-    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder);
-    command::run(&mut npm).map(|()| Outcome::Passed)
 }
 
 /// A wasmtime that is not linked into jit-host compiles each component, as a user's host will.

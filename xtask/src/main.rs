@@ -9,6 +9,7 @@ mod checks;
 mod command;
 mod components;
 mod manifest;
+mod npm;
 mod python;
 mod simulation;
 mod steps;
