@@ -16,8 +16,8 @@ test: ## Runs everything that CI runs, and says what it skipped
 	@echo "test: runs everything that CI runs, in its order"
 	@$(CARGO) xtask test
 
-lint: ## Checks formatting, lints and the architecture, and runs nothing
-	@echo "lint: formatting, clippy on both sides, tidy"
+lint: ## Checks formatting, lints, the architecture and the reference, and runs no function
+	@echo "lint: formatting, clippy on both sides, tidy, the reference"
 	@$(CARGO) xtask lint
 
 bench: ## Builds the components and measures them

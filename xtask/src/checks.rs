@@ -12,12 +12,12 @@ use crate::python::Python;
 use crate::simulation::{self, Program, Spin};
 use crate::steps::{Outcome, Steps};
 use crate::workspace::{FUNCTIONS, WASM, Workspace};
-use crate::{command, components, npm, tidy};
+use crate::{command, components, npm, reference, tidy};
 
 /// Worlds played by each run of the checks; the nightly workflow plays 100,000.
 const SEEDS: &str = "200";
 
-/// Formatting, clippy on both sides, tidy.
+/// Formatting, clippy on both sides, tidy, the reference.
 pub(crate) fn lint(workspace: &Workspace) -> Result<()> {
     let mut steps = Steps::new("lint");
     lints(workspace, &mut steps)?;
@@ -67,7 +67,8 @@ fn lints(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
         cargo.args(FUNCTIONS.iter().flat_map(|function| ["-p", *function]));
         command::run(cargo.args(["--", "-D", "warnings"]))
     })?;
-    steps.must("tidy", || tidy::sources(workspace))
+    steps.must("tidy", || tidy::sources(workspace))?;
+    steps.must("reference", || reference::check(workspace))
 }
 
 /// The native workspace's tests. The components' own are among them: they run in jit-host.

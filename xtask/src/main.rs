@@ -11,6 +11,7 @@ mod components;
 mod manifest;
 mod npm;
 mod python;
+mod reference;
 mod simulation;
 mod steps;
 mod tidy;
@@ -43,7 +44,7 @@ enum Command {
     Manifest(manifest::Options),
     /// Runs everything that CI runs, in its order.
     Test,
-    /// Formatting, clippy and tidy: what can be said without running anything.
+    /// Formatting, clippy, tidy and the reference: what can be said without running any function.
     Lint,
     /// Runs the demo on the built components.
     Demo {

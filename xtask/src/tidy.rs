@@ -1,7 +1,7 @@
 //! Holds the architecture and the house rules, and tells all faults at once, each with file and remedy.
 //!
-//! Not here: what the compiler, clippy and rustfmt hold; and that docs/configuration.md is current, which jit-control's
-//! own tests hold.
+//! Not here: what the compiler, clippy and rustfmt hold; and that docs/configuration.md is current, which takes
+//! the built `jitr` (`reference.rs`).
 
 use anyhow::{Result, bail};
 
