@@ -22,7 +22,7 @@ use crate::stage::Stage;
 pub(crate) fn runners(stage: &Stage, component: Component) -> usize {
     let installation = InstallationId(stage.world.borrow().installation.0);
     let effects = stage.effects.another();
-    let shell = Shell::new(&effects, component, stage.policy());
+    let shell = Shell::new(&effects, component, stage.policy(), None).expect("records are here");
     let settings = Settings::read(component, |name| stage.variables.get(name).cloned()).unwrap();
     let github = GitHub::new(&shell, settings.github().unwrap(), Priority::Jit).unwrap();
     let scope = Scope::Organisation(Login::new(ORGANISATION));
@@ -33,7 +33,7 @@ pub(crate) fn runners(stage: &Stage, component: Component) -> usize {
 pub(crate) fn jobs(stage: &Stage, run: RunAtGitHub, note: bool) -> Option<usize> {
     let installation = InstallationId(stage.world.borrow().installation.0);
     let effects = stage.effects.another();
-    let shell = Shell::new(&effects, Component::Rebalancer, stage.policy());
+    let shell = Shell::new(&effects, Component::Rebalancer, stage.policy(), None).expect("records are here");
     let settings = Settings::read(Component::Rebalancer, |name| stage.variables.get(name).cloned()).unwrap();
     let github = GitHub::new(&shell, settings.github().unwrap(), Priority::Jit).unwrap();
     let repository = RepositoryName::parse("octo-org/app").unwrap();
@@ -91,7 +91,7 @@ fn a_kept_token_is_sealed() {
     runners(&stage, Component::Registrar);
     let installation = InstallationId(stage.world.borrow().installation.0);
     let effects = stage.effects.another();
-    let shell = Shell::new(&effects, Component::Registrar, stage.policy());
+    let shell = Shell::new(&effects, Component::Registrar, stage.policy(), None).expect("records are here");
     let key = SealedToken::key(("registrar-organisation", installation));
     let kept = effects.run(shell.read::<SealedToken>(&key)).unwrap().unwrap().unwrap().value.sealed;
     let shows = |bytes: &[u8]| bytes.windows(4).any(|four| four == b"ghs_");

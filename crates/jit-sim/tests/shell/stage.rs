@@ -257,7 +257,7 @@ impl Stage {
     /// All open records of a kind.
     pub(crate) fn open<T: Stored>(&self) -> Vec<T> {
         let effects = self.effects.another();
-        let shell = Shell::new(&effects, Component::Scaleup, self.policy());
+        let shell = Shell::new(&effects, Component::Scaleup, self.policy(), None).expect("records are here");
         let read = effects.run(shell.open::<T>()).unwrap().unwrap();
         read.into_iter().map(|versioned| versioned.value).collect()
     }

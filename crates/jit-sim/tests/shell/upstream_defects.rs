@@ -162,7 +162,7 @@ fn u09_every_page_of_a_listing_is_read() {
     assert_eq!(jobs(&stage, run, true), Some(5), "what has several pages is known by none of them");
 
     let effects = stage.effects.another();
-    let shell = Shell::new(&effects, Component::Rebalancer, stage.policy());
+    let shell = Shell::new(&effects, Component::Rebalancer, stage.policy(), None).expect("records are here");
     let variable = |name: &str| stage.variables.get(name).cloned();
     let settings = KeeperSettings::read(Keeper::Rebalancer, variable).unwrap();
     let clouds = Clouds::new(&shell, &settings.aws);
@@ -195,7 +195,7 @@ fn u09_every_page_of_open_records_is_read() {
     stage.tick(Component::Scaleup);
     let job = stage.open::<Job>().remove(0);
     let effects = stage.effects.another();
-    let shell = Shell::new(&effects, Component::Scaleup, stage.policy());
+    let shell = Shell::new(&effects, Component::Scaleup, stage.policy(), None).expect("records are here");
     for id in 1..=1_000 {
         let another = Job { id: JobId(id), ..job.clone() };
         assert!(effects.run(shell.commit(vec![put(&Job::key(another.id), 0, &another)])).unwrap().unwrap());
