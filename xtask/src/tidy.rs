@@ -15,6 +15,7 @@ mod fault;
 mod manifests;
 mod names;
 mod paths;
+mod policies;
 mod rust;
 mod text;
 mod tree;
@@ -34,6 +35,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("manifests", manifests::check),
     ("applications", applications::check),
     ("variables", variables::check),
+    ("policies", policies::check),
     ("text", text::check),
 ];
 
