@@ -46,6 +46,7 @@ pub use self::limits::{Limits, Times};
 use self::lookups::Lookups;
 use self::query::Query;
 use self::signature::Claim;
+pub use self::signature::sign_request;
 use self::sqs::Sqs;
 pub use self::sqs::{SqsMessage, SqsRules};
 pub use self::throttle::BucketSize;

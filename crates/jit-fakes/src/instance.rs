@@ -6,6 +6,7 @@ mod agent;
 mod claim;
 mod fleet;
 mod life;
+mod machines;
 mod settings;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -14,6 +15,7 @@ mod wire;
 
 pub use self::fleet::Fleet;
 pub use self::life::{Attack, Instance, PowerOn};
+pub use self::machines::{Launched, Machines};
 pub use self::settings::{Fate, InstanceSettings, UnansweredHook};
 pub use self::user_data::{UserData, UserDataError};
 

@@ -124,9 +124,10 @@ impl Claim {
     }
 }
 
-/// Signs a request in its headers; all headers already there are signed too.
+/// Signs a request in its headers, for a service and region; all headers already there are signed too.
+/// Credentials with an empty session token are those of a long-lived key.
 /// `None` if it cannot be signed, as when it has no host.
-pub(crate) fn sign_request(
+pub fn sign_request(
     request: &mut Request<Vec<u8>>,
     credentials: &RoleCredentials,
     (service, region): (&str, &str),

@@ -1,23 +1,23 @@
 //! All instances of one cloud account: powers them on when EC2 runs them, and off when either side ends them.
-//! Not in it: how requests travel; the driver sends them and brings the replies.
+//! Not in it: how requests travel, which the driver sees to, and the account itself (`machines`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use http::Response;
 use jiff::{SignedDuration, Timestamp};
-use secrecy::SecretSlice;
 
 use super::life::{Instance, PowerOn};
+use super::machines::Machines;
 use super::settings::InstanceSettings;
 use super::{Outgoing, Tag};
-use crate::cloud::{Aws, Change};
-use crate::model::{Model as _, Random};
+use crate::cloud::Change;
+use crate::model::Random;
 
 /// Credentials are renewed this long before they expire, as the metadata service does.
 const RENEWED_BEFORE: SignedDuration = SignedDuration::from_mins(5);
 
-/// The machines behind an [`Aws`].
+/// The instances of an account.
 #[derive(Debug)]
 pub struct Fleet {
     settings: Arc<InstanceSettings>,
@@ -51,25 +51,25 @@ impl Fleet {
 
     /// When the fleet has to be polled next: an instance or the cloud has something planned, or something has happened
     /// at the cloud that the fleet has not seen.
-    pub fn next_at(&self, aws: &Aws) -> Option<Timestamp> {
-        let unseen = aws.history().get(self.seen).map(|entry| entry.at);
+    pub fn next_at(&self, cloud: &impl Machines) -> Option<Timestamp> {
+        let unseen = cloud.history().get(self.seen).map(|entry| entry.at);
         let planned = self.agenda.first().map(|(at, _)| *at);
-        unseen.into_iter().chain(planned).chain(aws.next_at()).min()
+        unseen.into_iter().chain(planned).chain(cloud.next_at()).min()
     }
 
     /// Lets cloud and instances go on until `now`, and hands over the requests to be sent.
     /// Each must be answered through [`Fleet::reply`], or it times out.
-    pub fn poll(&mut self, now: Timestamp, aws: &mut Aws) -> Vec<Outgoing> {
-        aws.advance(now);
-        self.follow(now, aws);
+    pub fn poll(&mut self, now: Timestamp, cloud: &mut impl Machines) -> Vec<Outgoing> {
+        cloud.advance(now);
+        self.follow(now, cloud);
         let mut outgoing = Vec::new();
         while let Some((_, id)) = self.agenda.first().filter(|(at, _)| *at <= now).cloned() {
             let Some(instance) = self.instances.get_mut(&id) else { break };
-            renew(instance, &id, now, aws);
+            renew(instance, &id, now, cloud);
             outgoing.append(&mut instance.poll(now));
-            self.settle(&id, now, aws);
+            self.settle(&id, now, cloud);
         }
-        self.follow(now, aws);
+        self.follow(now, cloud);
         outgoing
     }
 
@@ -80,11 +80,11 @@ impl Fleet {
         instance_id: &str,
         tag: Tag,
         response: Option<&Response<Vec<u8>>>,
-        aws: &mut Aws,
+        cloud: &mut impl Machines,
     ) {
         if let Some(instance) = self.instances.get_mut(instance_id) {
             instance.reply(now, tag, response);
-            self.settle(instance_id, now, aws);
+            self.settle(instance_id, now, cloud);
         }
     }
 
@@ -99,12 +99,12 @@ impl Fleet {
     }
 
     /// Does what the cloud's history asks for.
-    fn follow(&mut self, now: Timestamp, aws: &mut Aws) {
-        while let Some(entry) = aws.history().get(self.seen).cloned() {
+    fn follow(&mut self, now: Timestamp, cloud: &mut impl Machines) {
+        while let Some(entry) = cloud.history().get(self.seen).cloned() {
             self.seen += 1;
             let id = entry.instance_id;
             match entry.change {
-                Change::Running => self.start(&id, entry.at, aws),
+                Change::Running => self.start(&id, entry.at, cloud),
                 Change::InterruptionNotice(at) => {
                     if let Some(instance) = self.instances.get_mut(&id) {
                         instance.interruption_notice(now, at);
@@ -117,20 +117,20 @@ impl Fleet {
                 }
                 Change::Pending | Change::Stopped | Change::Terminated | Change::Forgotten => continue,
             }
-            self.settle(&id, now, aws);
+            self.settle(&id, now, cloud);
         }
     }
 
-    fn start(&mut self, id: &str, at: Timestamp, aws: &mut Aws) {
-        let credentials = aws.role_credentials(id, at);
-        let Some(launched) = aws.instance(id) else { return };
+    fn start(&mut self, id: &str, at: Timestamp, cloud: &mut impl Machines) {
+        let credentials = cloud.role_credentials(id, at);
+        let Some(launched) = cloud.launched(id) else { return };
         let fate = self.settings.fate_of(launched.ordinal, self.random.of("fate", launched.ordinal));
         let power_on = PowerOn {
             instance_id: id.into(),
             ordinal: launched.ordinal,
-            region: launched.region.clone(),
-            image_id: launched.image_id.clone(),
-            user_data: SecretSlice::from(launched.user_data().to_vec()),
+            region: launched.region,
+            image_id: launched.image_id,
+            user_data: launched.user_data,
             credentials,
             fate,
             sibling: self.last_started.replace(id.into()),
@@ -140,14 +140,14 @@ impl Fleet {
     }
 
     /// After every step of an instance: tells the cloud of a power-off, and plans the next step.
-    fn settle(&mut self, id: &str, now: Timestamp, aws: &mut Aws) {
+    fn settle(&mut self, id: &str, now: Timestamp, cloud: &mut impl Machines) {
         if let Some(at) = self.planned.remove(id) {
             self.agenda.remove(&(at, id.to_owned()));
         }
         let Some(instance) = self.instances.get(id) else { return };
         if instance.powered_off() {
             // Nothing to do if the cloud was first.
-            aws.power_off(id, now);
+            cloud.power_off(id, now);
         } else if let Some(at) = instance.next_at() {
             self.agenda.insert((at, id.to_owned()));
             self.planned.insert(id.to_owned(), at);
@@ -155,10 +155,10 @@ impl Fleet {
     }
 }
 
-fn renew(instance: &mut Instance, id: &str, now: Timestamp, aws: &mut Aws) {
+fn renew(instance: &mut Instance, id: &str, now: Timestamp, cloud: &mut impl Machines) {
     let expires_at = instance.credentials_expire_at();
     if expires_at.is_some_and(|at| at.duration_since(now) < RENEWED_BEFORE)
-        && let Some(credentials) = aws.role_credentials(id, now)
+        && let Some(credentials) = cloud.role_credentials(id, now)
     {
         instance.renew_credentials(credentials);
     }
