@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod world;
+pub mod mirror;
 pub mod simulation;
 pub mod setting;
 pub mod workload;
@@ -13,6 +14,8 @@ pub mod control_plane;
 pub mod plane;
 #[cfg(feature = "components")]
 pub mod program;
+#[cfg(feature = "components")]
+pub mod moto;
 #[cfg(feature = "components")]
 pub mod play;
 pub mod books;

@@ -48,8 +48,7 @@ fn step<P: ControlPlane>(plane: &P, world: &Shared, timeline: &Arc<Timeline>, no
     let (deliveries, outgoing) = {
         let mut world = world.lock();
         world.github.advance(now);
-        let world = &mut *world;
-        (world.github.take_deliveries(), world.fleet.poll(now, &mut world.aws))
+        (world.github.take_deliveries(), world.poll_instances(now))
     };
     for delivery in deliveries {
         tokio::spawn(post(plane.clone(), world.clone(), delivery));
@@ -90,8 +89,7 @@ async fn carry<P: ControlPlane>(plane: P, world: Shared, timeline: Arc<Timeline>
         },
     };
     let now = plane.now();
-    let world = &mut *world.lock();
-    world.fleet.reply(now, &instance_id, tag, response.as_ref(), &mut world.aws);
+    world.lock().answer_instance(now, &instance_id, tag, response.as_ref());
 }
 
 /// Says what an instance was answered; reports that were taken are no news.

@@ -3,9 +3,9 @@
 //! Not here: what happens in the world; `play.rs` makes it go on.
 
 mod application;
-mod child;
+pub(crate) mod child;
 mod doors;
-mod exchange;
+pub(crate) mod exchange;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -53,6 +53,17 @@ pub struct Setting<'a> {
     pub config: &'a Path,
     /// The manifest whose cron triggers say when the functions are woken.
     pub schedules: &'a Path,
+    /// Where AWS is; none for the world's own model of it.
+    pub aws: Option<&'a Elsewhere>,
+}
+
+/// An AWS that is not the world's model.
+#[derive(Clone, Debug)]
+pub struct Elsewhere {
+    /// The address of all its services.
+    pub endpoint: String,
+    /// Variables of the components that are other than in every world: the keys of this account.
+    pub variables: BTreeMap<String, String>,
 }
 
 /// The control plane in a running program. Ended, with all processes it started, when the last clone is dropped.
@@ -78,13 +89,14 @@ impl Program {
     /// # Errors
     /// A part is missing, or the program does not serve; its last lines are in the error.
     pub async fn start(setting: Setting<'_>, world: &Shared, timeline: Arc<Timeline>) -> Result<Self> {
-        let doors = doors::open(world).await?;
+        let doors = doors::open(world, setting.aws.map(|aws| aws.endpoint.as_str())).await?;
         let folder = tempfile::tempdir().context("there is no room for the application")?;
         let manifest = application::write(setting, &doors, folder.path()).await?;
         let state = folder.path().join("state");
         std::fs::create_dir(&state).context("there is no room for the state")?;
         let address = free_address().await?;
         let mut variables = variables();
+        variables.extend(setting.aws.map(|aws| aws.variables.clone()).unwrap_or_default());
         variables.insert("public_url".to_owned(), format!("http://{address}"));
         let cron_token = variables.get("cron_token").cloned().context("no cron token")?;
         let mut command = Command::new(setting.program);
@@ -139,12 +151,16 @@ impl Program {
         while let Some(due) = next_due(&trigger, self.now()) {
             let wait = due.duration_since(self.now()).max(SignedDuration::ZERO);
             tokio::time::sleep(Duration::try_from(wait).unwrap_or_default()).await;
-            let request = Request::post(format!("/cron/{}", trigger.component))
-                .header(http::header::AUTHORIZATION, format!("Bearer {}", self.0.cron_token));
-            let Ok(request) = request.body(Vec::new()) else { return };
-            let program = self.clone();
-            tokio::spawn(async move { program.ask(request).await });
+            let (program, function) = (self.clone(), trigger.component.clone());
+            tokio::spawn(async move { program.wake(&function).await });
         }
+    }
+
+    /// Wakes a function as its schedule does; none when no reply came in time.
+    pub async fn wake(&self, function: &str) -> Option<Response<Vec<u8>>> {
+        let request = Request::post(format!("/cron/{function}"))
+            .header(http::header::AUTHORIZATION, format!("Bearer {}", self.0.cron_token));
+        self.ask(request.body(Vec::new()).ok()?).await
     }
 }
 
@@ -204,8 +220,8 @@ fn next_due(trigger: &CronTrigger, now: Timestamp) -> Option<Timestamp> {
     Timestamp::from_second(i64::try_from(due).ok()?).ok()
 }
 
-/// A free address on loopback. The public address is a variable of the program, so it has to be known before it listens.
-async fn free_address() -> Result<SocketAddr> {
+/// A free address on loopback, for a program that has to be told its address before it listens.
+pub(crate) async fn free_address() -> Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await.context("no free port on loopback")?;
     Ok(listener.local_addr()?)
 }

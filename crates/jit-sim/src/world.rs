@@ -11,9 +11,11 @@ use jit_fakes::cloud::{Aws, AwsConfig, Catalogue, MachineType, Principal, Subnet
 use jit_fakes::github::{
     AccountId, GitHub, InstallationId, RepositoryId, RepositorySelection, Settings, Visibility,
 };
-use jit_fakes::instance::{Fleet, InstanceSettings};
+use jit_fakes::instance::{Fleet, InstanceSettings, Outgoing, Tag};
 use jit_fakes::model::Model as _;
 use secrecy::SecretString;
+
+use crate::mirror::Mirror;
 
 /// The App's private key in every world; it belongs to no App anywhere.
 pub const APP_PRIVATE_KEY: &str = include_str!("../keys/app-private.pem");
@@ -43,6 +45,8 @@ pub struct World {
     pub github: GitHub,
     /// AWS.
     pub aws: Aws,
+    /// The account that the instances run in, where it is not `aws`; nobody asks `aws` anything then.
+    pub elsewhere: Option<Mirror>,
     /// The instances that run in AWS.
     pub fleet: Fleet,
     /// The organisation that the repository belongs to.
@@ -85,6 +89,7 @@ impl World {
         Ok(Self {
             github,
             aws,
+            elsewhere: None,
             fleet: Fleet::new(instances),
             organisation,
             repository,
@@ -95,7 +100,33 @@ impl World {
 
     /// When something happens by itself next.
     pub fn next_at(&self) -> Option<Timestamp> {
-        [self.github.next_at(), self.fleet.next_at(&self.aws)].into_iter().flatten().min()
+        let machines = match &self.elsewhere {
+            Some(mirror) => self.fleet.next_at(mirror),
+            None => self.fleet.next_at(&self.aws),
+        };
+        [self.github.next_at(), machines].into_iter().flatten().min()
+    }
+
+    /// Lets the instances go on until `now`, and hands over what they send.
+    pub fn poll_instances(&mut self, now: Timestamp) -> Vec<Outgoing> {
+        match &mut self.elsewhere {
+            Some(mirror) => self.fleet.poll(now, mirror),
+            None => self.fleet.poll(now, &mut self.aws),
+        }
+    }
+
+    /// Brings an instance the reply to a request; none if it was lost.
+    pub fn answer_instance(
+        &mut self,
+        now: Timestamp,
+        instance_id: &str,
+        tag: Tag,
+        response: Option<&Response<Vec<u8>>>,
+    ) {
+        match &mut self.elsewhere {
+            Some(mirror) => self.fleet.reply(now, instance_id, tag, response, mirror),
+            None => self.fleet.reply(now, instance_id, tag, response, &mut self.aws),
+        }
     }
 
     /// Answers a request that a component, or an instance's agent, sends to a host.
@@ -133,7 +164,12 @@ impl World {
 
     /// Instances that cost money now.
     pub fn instances_live(&self) -> usize {
-        self.aws.live_instances().count()
+        self.elsewhere.as_ref().map_or_else(|| self.aws.live_instances().count(), Mirror::live)
+    }
+
+    /// Instances that were ever launched.
+    pub fn launches(&self) -> usize {
+        self.elsewhere.as_ref().map_or_else(|| self.aws.instances().count(), Mirror::launches)
     }
 }
 

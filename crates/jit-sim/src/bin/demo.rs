@@ -1,6 +1,6 @@
 //! The main job on embedded defaults: a matrix of 8 jobs, and things that go wrong, through the built components, without any
 //! account. In this process time is virtual, so a quarter of an hour takes seconds. With `--spin` the components run in a program,
-//! behind a socket and in real time.
+//! behind a socket and in real time; with `--moto` besides, AWS is moto and each component acts under its shipped policy.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ use jit_fakes::cloud::{Delay, Fault};
 use jit_fakes::github::{Conclusion, DeliveryFate, DeliveryRule, JobSpec, Phase, WorkflowSpec};
 use jit_fakes::instance::{Fate, InstanceSettings};
 use jit_sim::control_plane::ControlPlane;
+use jit_sim::moto::Moto;
 use jit_sim::plane::{Plane, Shared};
 use jit_sim::play::play;
 use jit_sim::program::{Program, Setting};
@@ -30,6 +31,9 @@ const JOBS: u32 = 8;
 const THIEF_LEAVES: Duration = Duration::from_secs(60);
 /// The manifest with the schedules, by which the demo itself wakes the functions of a program.
 const SCHEDULES: &str = "spin.toml";
+/// scaledown's schedule may leave the short play out, so it is woken this often with a pause before; the first time it is throttled.
+const SWEEPS: usize = 3;
+const SWEEP_PAUSE: Duration = Duration::from_secs(15);
 
 /// Runs the demo.
 #[derive(Debug, Parser)]
@@ -37,6 +41,9 @@ struct Arguments {
     /// Runs the components in this program instead, which takes `up` as Spin does, and in real time.
     #[arg(long, value_name = "PROGRAM")]
     spin: Option<PathBuf>,
+    /// Runs on AWS as this moto_server plays it, instead of the model of ours.
+    #[arg(long, value_name = "PROGRAM", requires = "spin")]
+    moto: Option<PathBuf>,
     /// The manifest: spin.toml, or spin-http.toml with --spin.
     #[arg(long)]
     manifest: Option<PathBuf>,
@@ -89,6 +96,11 @@ impl Play {
             look: Duration::from_secs(1),
         }
     }
+
+    /// As the short one. moto launches one instance for each request, whatever is asked for, so there are several batches.
+    fn on_moto() -> Self {
+        Self { longest: Duration::from_secs(420), ..Self::short() }
+    }
 }
 
 fn main() -> Result<()> {
@@ -110,25 +122,40 @@ async fn in_this_process(arguments: &Arguments) -> Result<()> {
     let play = Play::whole();
     let (world, timeline) = stage(arguments, &play, start)?;
     let plane = Plane::load(manifest, &world, timeline.clone(), arguments.seed, start)?;
-    perform(plane, world, timeline, &play).await
+    perform(plane, world, timeline, &play, None).await
 }
 
 async fn in_a_program(arguments: &Arguments, program: &Path) -> Result<()> {
     let manifest = arguments.manifest.as_deref().unwrap_or(Path::new("spin-http.toml"));
     let version = Program::version(program).await?;
     println!("demo: program={} version=\"{version}\"", program.display());
-    println!(
-        "demo: it runs the components of {} behind a socket; GitHub and AWS are models behind two more; times are real",
-        manifest.display()
-    );
+    println!("demo: it runs the components of {} behind a socket; times are real", manifest.display());
     println!("demo: not played here: an instance that never boots, which is given up after nine minutes");
-    let play = Play::short();
+    let play = if arguments.moto.is_some() { Play::on_moto() } else { Play::short() };
     let (world, timeline) = stage(arguments, &play, Timestamp::now())?;
-    let setting = Setting { program, manifest, config: &arguments.config, schedules: Path::new(SCHEDULES) };
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let performed = async {
+        let moto = match &arguments.moto {
+            Some(server) => Some(move_to_moto(server, arguments, &world, timeline.clone()).await?),
+            None => None,
+        };
+        let config = moto.as_ref().map_or_else(|| arguments.config.clone(), Moto::configuration);
+        let aws = moto.as_ref().map(Moto::elsewhere);
+        let setting = Setting { program, manifest, config: &config, schedules: Path::new(SCHEDULES), aws };
         let plane = Program::start(setting, &world, timeline.clone()).await?;
-        perform(plane, world.clone(), timeline.clone(), &play).await
+        let Some(moto) = &moto else { return perform(plane, world, timeline, &play, None).await };
+        let sweeper = plane.clone();
+        tokio::spawn(async move {
+            for _ in 0..SWEEPS {
+                tokio::time::sleep(SWEEP_PAUSE).await;
+                sweeper.wake("scaledown").await;
+            }
+        });
+        tokio::select! {
+            done = perform(plane, world.clone(), timeline, &play, Some(moto)) => done?,
+            never = moto.watch(&world) => match never {},
+        }
+        moto.conclude().await
     };
     // The program is in a process group of its own: what ends us at the terminal does not reach it, but dropping it does.
     tokio::select! {
@@ -136,6 +163,19 @@ async fn in_a_program(arguments: &Arguments, program: &Path) -> Result<()> {
         _ = interrupt.recv() => bail!("interrupted"),
         _ = terminate.recv() => bail!("terminated"),
     }
+}
+
+/// Gives the world an account in moto instead of its model.
+async fn move_to_moto(
+    server: &Path,
+    arguments: &Arguments,
+    world: &Shared,
+    timeline: Arc<Timeline>,
+) -> Result<Moto> {
+    println!("demo: aws is {}, behind a proxy of ours that makes trouble", server.display());
+    let moto = Moto::start(server, &arguments.config, timeline).await?;
+    world.lock().elsewhere = Some(Moto::mirror());
+    Ok(moto)
 }
 
 /// A world that fits the configuration, and what tells of it.
@@ -162,8 +202,9 @@ async fn perform<P: ControlPlane>(
     world: Shared,
     timeline: Arc<Timeline>,
     script: &Play,
+    moto: Option<&Moto>,
 ) -> Result<()> {
-    set_the_scene(&world, &timeline, plane.now(), script)?;
+    set_the_scene(&world, &timeline, plane.now(), script, moto)?;
     let stage = tokio::spawn(play(plane.clone(), world.clone(), timeline.clone()));
     let stolen = Duration::from_secs(script.stolen_job_s);
     let thief = tokio::spawn(steal_one(plane.clone(), world.clone(), &LABELS, stolen));
@@ -173,21 +214,33 @@ async fn perform<P: ControlPlane>(
     stage.abort();
     let thief = tokio::time::timeout(THIEF_LEAVES, thief).await;
     let thief = thief.map_or_else(|_| Err(anyhow!("it never left")), |left| left?);
-    let reported = report(&plane, &world, &timeline).await;
+    let reported = report(&plane, &world, &timeline, moto).await;
     let right = ended.and(thief.context("the foreign runner")).and(reported);
     if right.is_err() {
         plane.last_words().iter().for_each(|line| println!("said: {line}"));
+        moto.iter().flat_map(|moto| moto.last_words()).for_each(|line| println!("moto said: {line}"));
     }
     right
 }
 
 /// A matrix of 8 and what goes wrong.
-fn set_the_scene(world: &Shared, timeline: &Timeline, now: Timestamp, script: &Play) -> Result<()> {
+fn set_the_scene(
+    world: &Shared,
+    timeline: &Timeline,
+    now: Timestamp,
+    script: &Play,
+    moto: Option<&Moto>,
+) -> Result<()> {
     let now_ms = u64::try_from(now.as_millisecond())?;
     let mut world = world.lock();
     let say = |what: &str| timeline.say(now_ms, "demo", what);
-    say("the first launch will find no spot capacity");
-    world.aws.faults.on_next("RunInstances", 1, Fault::refused(500, "InsufficientInstanceCapacity"));
+    match moto {
+        Some(moto) => moto.announce(say),
+        None => {
+            say("the first launch will find no spot capacity");
+            world.aws.faults.on_next("RunInstances", 1, Fault::refused(500, "InsufficientInstanceCapacity"));
+        }
+    }
     if script.never_boots {
         say("the third instance will never boot");
     }
@@ -228,20 +281,23 @@ fn completed(world: &World) -> usize {
     world.github.jobs().filter(|job| matches!(job.phase, Phase::Completed(Conclusion::Success))).count()
 }
 
-async fn report<P: ControlPlane>(plane: &P, world: &Shared, timeline: &Timeline) -> Result<()> {
+async fn report<P: ControlPlane>(
+    plane: &P,
+    world: &Shared,
+    timeline: &Timeline,
+    moto: Option<&Moto>,
+) -> Result<()> {
     let ended = plane.end().await;
     let books = plane.books().await?;
-    let (jobs, done, instances, runners, launches, points) = {
+    // What is left is moto's to say where there is one.
+    let (instances, launches) = match moto {
+        Some(moto) => moto.count().await?,
+        None => (world.lock().instances_live(), world.lock().launches()),
+    };
+    let (jobs, done, runners, points) = {
         let world = world.lock();
-        let launches = world.aws.instances().count();
-        (
-            world.github.jobs().count(),
-            completed(&world),
-            world.instances_live(),
-            world.github.runners_live(),
-            launches,
-            world.github.points_spent(),
-        )
+        let (jobs, points) = (world.github.jobs().count(), world.github.points_spent());
+        (jobs, completed(&world), world.github.runners_live(), points)
     };
     let faults = timeline.faults();
     for fault in &faults {

@@ -19,6 +19,8 @@ use super::doors::Doors;
 
 /// Writing the manifest may take this long; where xtask has to be built first, most of it goes there.
 const WRITE_MAX: Duration = Duration::from_secs(600);
+/// Where the manifests take the configuration from.
+const CONFIGURATION: &str = "config/jit-runners.toml";
 /// Folders within folders that are copied; ours has none.
 const DEPTH_MAX: usize = 8;
 
@@ -41,6 +43,8 @@ pub(super) async fn write(setting: Setting<'_>, doors: &Doors, folder: &Path) ->
         copy(&from.join(&source), &folder.join(&source), DEPTH_MAX)
             .with_context(|| format!("cannot copy {}; are the components built?", source.display()))?;
     }
+    // The configuration may be another one than that which lies beside the manifest.
+    copy(setting.config, &folder.join(CONFIGURATION), 0).context("no configuration")?;
     Ok(to)
 }
 

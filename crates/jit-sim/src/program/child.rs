@@ -26,7 +26,7 @@ const VERSION_MAX: Duration = Duration::from_secs(30);
 
 /// A program in a process group of its own. `spin up` starts a process for each kind of trigger, which outlives it when it is
 /// killed, so what is ended is the group.
-pub(super) struct Child {
+pub(crate) struct Child {
     process: Mutex<tokio::process::Child>,
     group: u32,
     said: Arc<Mutex<VecDeque<String>>>,
@@ -37,7 +37,7 @@ impl Child {
     ///
     /// # Errors
     /// It cannot be started.
-    pub(super) fn start(mut command: Command, timeline: Arc<Timeline>) -> Result<Self> {
+    pub(crate) fn start(mut command: Command, timeline: Arc<Timeline>) -> Result<Self> {
         let mut process = command
             // With it, Spin adds forty lines to each error.
             .env_remove("RUST_BACKTRACE")
@@ -63,7 +63,7 @@ impl Child {
     ///
     /// # Errors
     /// The system does not say.
-    pub(super) fn ended(&self) -> Result<Option<ExitStatus>> {
+    pub(crate) fn ended(&self) -> Result<Option<ExitStatus>> {
         Ok(lock(&self.process).try_wait()?)
     }
 
@@ -71,7 +71,7 @@ impl Child {
     ///
     /// # Errors
     /// It does not end in time; dropping it will kill it.
-    pub(super) async fn end(&self) -> Result<()> {
+    pub(crate) async fn end(&self) -> Result<()> {
         if self.ended()?.is_some() {
             bail!("the program ended by itself");
         }
@@ -86,7 +86,7 @@ impl Child {
     }
 
     /// Its last lines.
-    pub(super) fn last_words(&self) -> Vec<String> {
+    pub(crate) fn last_words(&self) -> Vec<String> {
         lock(&self.said).iter().cloned().collect()
     }
 }
@@ -108,7 +108,7 @@ fn signal(name: &str, group: u32) {
 }
 
 /// What a program calls itself: the first line that `--version` prints.
-pub(super) async fn version(program: &Path) -> Result<String> {
+pub(crate) async fn version(program: &Path) -> Result<String> {
     let mut ask = Command::new(program);
     ask.arg("--version").stdin(Stdio::null()).kill_on_drop(true);
     let output =

@@ -50,10 +50,14 @@ impl Model for Door {
     fn advance(&mut self, _: Timestamp) {}
 }
 
-/// Opens both, and tells GitHub under which address its replies have to name it. They are served until the runtime ends.
-pub(super) async fn open(world: &Shared) -> Result<Doors> {
+/// Opens both, or GitHub alone if AWS is at another address, and tells GitHub under which address its replies have to name it.
+/// They are served until the runtime ends.
+pub(super) async fn open(world: &Shared, aws: Option<&str>) -> Result<Doors> {
     let github = serve(world, Side::GitHub).await?;
-    let aws = serve(world, Side::Aws).await?;
+    let aws = match aws {
+        Some(elsewhere) => elsewhere.to_owned(),
+        None => serve(world, Side::Aws).await?,
+    };
     world.lock().github.settings_mut().api_url.clone_from(&github);
     Ok(Doors { github, aws })
 }

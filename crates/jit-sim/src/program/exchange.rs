@@ -17,7 +17,7 @@ const REPLY_MAX: Duration = Duration::from_secs(30);
 const BODY_BYTES_MAX: usize = 4 << 20;
 
 /// Sends a request with a path only to an address; none when there is no whole reply in time.
-pub(super) async fn send(address: SocketAddr, request: Request<Vec<u8>>) -> Option<Response<Vec<u8>>> {
+pub(crate) async fn send(address: SocketAddr, request: Request<Vec<u8>>) -> Option<Response<Vec<u8>>> {
     let (mut head, body) = request.into_parts();
     let path = head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     head.uri =

@@ -1,0 +1,360 @@
+//! A proxy before an AWS that does as it is told: it carries requests and replies over loopback as they are, counts them, and makes
+//! each planned trouble once.
+//!
+//! A reply lost after its effect is one to TerminateInstances, which moto repeats as EC2 does. Not one to RunInstances: moto knows
+//! no idempotency by ClientToken, so a proxy would have to play that part itself and would hide what moto says; that loss is
+//! played on jit-fakes, whose model of the token boto3 has judged.
+//! Not here: TLS, and any answer but those of the plan.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context as _, Result};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::call::{element, elements};
+use super::judge::{self, Tags};
+use crate::program::exchange;
+
+/// Larger requests are refused; ours have at most 16 kB of user data in base64.
+const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// Under this name all instances are counted.
+pub(super) const INSTANCE: &str = "instance";
+
+/// Something that goes wrong once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Trouble {
+    /// The first spot launch finds no capacity; it never reaches AWS.
+    NoSpotCapacity,
+    /// scaledown's first DescribeInstances is throttled; it never reaches AWS.
+    Throttled,
+    /// AWS carries out the first TerminateInstances, and its reply is lost.
+    ReplyLost,
+}
+
+impl Trouble {
+    /// All of them.
+    pub(super) const ALL: [Self; 3] = [Self::NoSpotCapacity, Self::Throttled, Self::ReplyLost];
+
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoSpotCapacity => "no_spot_capacity",
+            Self::Throttled => "throttled",
+            Self::ReplyLost => "reply_lost",
+        }
+    }
+
+    /// Whether a request meets it. Forms are compared as they are: these words have nothing to be escaped.
+    fn strikes(self, caller: &str, action: &str, body: &[u8]) -> bool {
+        match self {
+            Self::NoSpotCapacity => {
+                action == "RunInstances"
+                    && String::from_utf8_lossy(body).contains("InstanceMarketOptions.MarketType=spot")
+            }
+            Self::Throttled => caller == "scaledown" && action == "DescribeInstances",
+            Self::ReplyLost => action == "TerminateInstances",
+        }
+    }
+}
+
+/// A call as it is counted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Counted {
+    /// Whose key signed it: a component, an instance, or the key's id for one that is nobody's.
+    pub(super) caller: String,
+    pub(super) action: String,
+    /// `ok`, the error's code, or the trouble.
+    pub(super) outcome: String,
+}
+
+/// The proxy. Clones are the same one.
+#[derive(Clone)]
+pub(super) struct Proxy(Arc<Inner>);
+
+struct Inner {
+    upstream: SocketAddr,
+    callers: Callers,
+    book: Mutex<Book>,
+}
+
+/// Whom the proxy knows.
+#[derive(Debug, Default)]
+pub(super) struct Callers {
+    /// Names by access key id.
+    pub(super) names: BTreeMap<String, String>,
+    /// Whole policies by name. What each of these callers sends is held against it, and no other caller's.
+    pub(super) policies: BTreeMap<String, Value>,
+    /// The account of all of them.
+    pub(super) account: String,
+}
+
+#[derive(Default)]
+struct Book {
+    pending: Vec<Trouble>,
+    calls: BTreeMap<Counted, u64>,
+    tags: Tags,
+    judged: u64,
+    overstepped: Vec<String>,
+}
+
+impl Proxy {
+    /// Opens it before an address, with troubles to come. It is served until the runtime ends.
+    pub(super) async fn open(
+        upstream: SocketAddr,
+        callers: Callers,
+        troubles: &[Trouble],
+    ) -> Result<(Self, SocketAddr)> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.context("no free port on loopback")?;
+        let address = listener.local_addr()?;
+        let book = Mutex::new(Book { pending: troubles.to_vec(), ..Book::default() });
+        let proxy = Self(Arc::new(Inner { upstream, callers, book }));
+        let serving = proxy.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serving.clone().connection(stream));
+            }
+        });
+        Ok((proxy, address))
+    }
+
+    /// All calls so far.
+    pub(super) fn calls(&self) -> BTreeMap<Counted, u64> {
+        self.book().calls.clone()
+    }
+
+    /// The troubles that have not happened yet.
+    pub(super) fn pending(&self) -> Vec<Trouble> {
+        self.book().pending.clone()
+    }
+
+    /// How many requests were held against a policy, and what was asked for beyond one.
+    pub(super) fn judged(&self) -> (u64, Vec<String>) {
+        let book = self.book();
+        (book.judged, book.overstepped.clone())
+    }
+
+    async fn connection(self, stream: TcpStream) {
+        let service = service_fn(|request| self.answer(request));
+        // A broken connection is the caller's business: it may be a lost reply that was planned.
+        let _ =
+            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
+        let (head, body) = request.into_parts();
+        let Ok(body) = Limited::new(body, BODY_BYTES_MAX).collect().await else {
+            return Err(io::Error::other("the request is too large, or broke off"));
+        };
+        let request = Request::from_parts(head, body.to_bytes().to_vec());
+        let (caller, action) = (self.caller(&request), action(&request));
+        let form = judge::form(request.body());
+        self.judge(&caller, &action, &form, region(&request).unwrap_or_default());
+        let trouble = self.strike(&caller, &action, request.body());
+        let reply = match trouble {
+            Some(Trouble::NoSpotCapacity) => Some(refusal(500, "InsufficientInstanceCapacity")),
+            Some(Trouble::Throttled) => Some(refusal(503, "RequestLimitExceeded")),
+            Some(Trouble::ReplyLost) | None => exchange::send(self.0.upstream, request).await,
+        };
+        let outcome = match (trouble, &reply) {
+            (Some(trouble), Some(_)) => trouble.as_str().to_owned(),
+            (None, Some(reply)) => outcome(reply),
+            (_, None) => "no reply".to_owned(),
+        };
+        if let Some(launched) = reply.as_ref().filter(|_| action == "RunInstances" && outcome == "ok") {
+            let (body, tags) =
+                (String::from_utf8_lossy(launched.body()), judge::launch_tags(&form, "instance"));
+            let ids = elements(&body, "instanceId").map(|id| (id.to_owned(), tags.clone()));
+            self.book().tags.extend(ids);
+        }
+        *self.book().calls.entry(Counted { caller, action, outcome }).or_default() += 1;
+        match reply {
+            Some(reply) if trouble != Some(Trouble::ReplyLost) => {
+                Ok(reply.map(|body| Bytes::from(body).into()))
+            }
+            _ => Err(io::Error::other("there is no reply, or it is lost by plan")),
+        }
+    }
+
+    fn caller(&self, request: &Request<Vec<u8>>) -> String {
+        let authorization = request.headers().get(http::header::AUTHORIZATION);
+        let credential = authorization
+            .and_then(|value| value.to_str().ok()?.split_once("Credential=")?.1.split('/').next());
+        let id = credential.unwrap_or("nobody");
+        // The ids of temporary keys begin so, and nobody but the instances has one:
+        // <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-prefixes>.
+        let stranger = if id.starts_with("ASIA") { INSTANCE } else { id };
+        self.0.callers.names.get(id).cloned().unwrap_or_else(|| stranger.to_owned())
+    }
+
+    /// Holds a request against its caller's whole policy.
+    fn judge(&self, caller: &str, action: &str, form: &judge::Form, region: &str) {
+        let Some(policy) = self.0.callers.policies.get(caller) else { return };
+        let mut book = self.book();
+        book.judged += 1;
+        let needs = judge::needs(action, form, region, &self.0.callers.account, &book.tags);
+        let beyond = match &needs {
+            None => Some(format!("{caller}: nobody knows what {action} needs")),
+            Some(needs) => {
+                let need = needs.iter().find(|need| !judge::allows(policy, need));
+                need.map(|need| format!("{caller} is not allowed {need}"))
+            }
+        };
+        book.overstepped.extend(beyond);
+    }
+
+    /// Takes the trouble that a request meets from those to come.
+    fn strike(&self, caller: &str, action: &str, body: &[u8]) -> Option<Trouble> {
+        let mut book = self.book();
+        let index = book.pending.iter().position(|trouble| trouble.strikes(caller, action, body))?;
+        Some(book.pending.remove(index))
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.0.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The action of a form or of the JSON protocol's header.
+fn action(request: &Request<Vec<u8>>) -> String {
+    let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok());
+    if let Some((_, action)) = target.and_then(|target| target.rsplit_once('.')) {
+        return action.to_owned();
+    }
+    let mut fields = url::form_urlencoded::parse(request.body());
+    fields.find(|(name, _)| name == "Action").map_or_else(String::new, |(_, action)| action.into_owned())
+}
+
+/// The region that a request is signed for.
+fn region(request: &Request<Vec<u8>>) -> Option<&str> {
+    let authorization = request.headers().get(http::header::AUTHORIZATION)?.to_str().ok()?;
+    authorization.split_once("Credential=")?.1.split('/').nth(2)
+}
+
+fn outcome(reply: &Response<Vec<u8>>) -> String {
+    if reply.status().is_success() {
+        return "ok".to_owned();
+    }
+    let body = String::from_utf8_lossy(reply.body());
+    element(&body, "Code").map_or_else(|_| reply.status().as_u16().to_string(), str::to_owned)
+}
+
+/// An error in EC2's form (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>).
+fn refusal(status: u16, code: &str) -> Response<Vec<u8>> {
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>{code}</Code>\
+         <Message>planned by the proxy</Message></Error></Errors><RequestID>planned</RequestID></Response>"
+    );
+    let mut reply = Response::new(body.into_bytes());
+    *reply.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    reply
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use jit_fakes::model::Model;
+    use jit_fakes::server::{Clock, Server};
+    use serde_json::json;
+
+    use super::*;
+
+    /// Answers with what it was sent, and refuses one path.
+    struct Echo;
+
+    impl Model for Echo {
+        fn handle(&mut self, _: Timestamp, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
+            let host = request.headers()[http::header::HOST].clone();
+            let status = if request.uri().path() == "/refused" { 403 } else { 200 };
+            let mut body = request.into_body();
+            if status == 403 {
+                body = b"<Error><Code>AccessDenied</Code></Error>".to_vec();
+            }
+            Response::builder().status(status).header("x-host", host).body(body).unwrap()
+        }
+
+        fn next_at(&self) -> Option<Timestamp> {
+            None
+        }
+
+        fn advance(&mut self, _: Timestamp) {}
+    }
+
+    async fn open(troubles: &[Trouble]) -> (Proxy, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let upstream = listener.local_addr().unwrap();
+        tokio::spawn(async move { Server::new(Echo, Clock::real()).serve(listener).await });
+        let names = ["scaleup", "scaledown"].map(|name| (format!("AKIA{name}"), name.to_owned()));
+        let listing = json!({ "Statement": [
+            { "Effect": "Allow", "Action": ["ec2:DescribeInstances"], "Resource": ["*"] },
+        ]});
+        let policies = [("scaledown".to_owned(), listing)].into();
+        let callers = Callers { names: names.into(), policies, account: "123456789012".to_owned() };
+        Proxy::open(upstream, callers, troubles).await.unwrap()
+    }
+
+    async fn ask(at: SocketAddr, path: &str, caller: &str, form: &str) -> Option<(u16, String)> {
+        let authorization =
+            format!("AWS4-HMAC-SHA256 Credential=AKIA{caller}/20261122/us-east-1/ec2/aws4_request");
+        let request =
+            Request::post(path).header("host", "signed.test").header("authorization", authorization);
+        let reply = exchange::send(at, request.body(form.into()).unwrap()).await?;
+        if let Some(host) = reply.headers().get("x-host") {
+            assert_eq!(host, "signed.test", "what was signed is what arrives");
+        }
+        Some((reply.status().as_u16(), String::from_utf8(reply.into_body()).unwrap()))
+    }
+
+    fn counted(proxy: &Proxy) -> Vec<(String, u64)> {
+        let calls = proxy.calls();
+        calls.iter().map(|(c, n)| (format!("{} {} {}", c.caller, c.action, c.outcome), *n)).collect()
+    }
+
+    #[tokio::test]
+    async fn what_is_not_planned_passes_as_it_is_and_is_counted() {
+        let (proxy, at) = open(&[]).await;
+        let form = "Action=RunInstances&InstanceMarketOptions.MarketType=spot";
+        assert_eq!(ask(at, "/", "scaleup", form).await, Some((200, form.to_owned())));
+        let (status, body) = ask(at, "/refused", "thief", "Action=RunInstances").await.unwrap();
+        assert!(status == 403 && body.contains("AccessDenied"));
+        let expected = [
+            ("AKIAthief RunInstances AccessDenied".to_owned(), 1),
+            ("scaleup RunInstances ok".to_owned(), 1),
+        ];
+        assert_eq!(counted(&proxy), expected);
+    }
+
+    #[tokio::test]
+    async fn each_trouble_happens_once_to_the_call_that_it_is_for() {
+        let (proxy, at) = open(&Trouble::ALL).await;
+        let spot = "Action=RunInstances&InstanceMarketOptions.MarketType=spot";
+        let (describe, terminate) = ("Action=DescribeInstances", "Action=TerminateInstances");
+        assert_eq!(ask(at, "/", "scaleup", "Action=RunInstances").await.unwrap().0, 200);
+        assert!(ask(at, "/", "scaleup", spot).await.unwrap().1.contains("InsufficientInstanceCapacity"));
+        assert_eq!(ask(at, "/", "scaleup", spot).await.unwrap().0, 200);
+        assert_eq!(ask(at, "/", "rebalancer", describe).await.unwrap().0, 200);
+        assert_eq!(ask(at, "/", "scaledown", describe).await.unwrap().0, 503);
+        assert_eq!(ask(at, "/", "scaledown", describe).await.unwrap().0, 200);
+        assert_eq!(proxy.pending(), [Trouble::ReplyLost]);
+        assert_eq!(ask(at, "/", "scaledown", terminate).await, None);
+        assert_eq!(ask(at, "/", "scaledown", terminate).await.unwrap().0, 200);
+        assert_eq!(proxy.pending(), []);
+        let (judged, overstepped) = proxy.judged();
+        assert_eq!(judged, 4, "scaledown has a policy, and the others have none here");
+        assert_eq!(overstepped, [""; 0], "a termination of nothing needs nothing");
+        ask(at, "/", "scaledown", "Action=RunInstances").await.unwrap();
+        ask(at, "/", "scaledown", "Action=DeleteVpc").await.unwrap();
+        let (_, overstepped) = proxy.judged();
+        assert!(overstepped[0].contains("ec2:RunInstances") && overstepped[1].contains("DeleteVpc"));
+        assert!(counted(&proxy).contains(&("scaledown TerminateInstances reply_lost".to_owned(), 1)));
+    }
+}
