@@ -8,9 +8,9 @@ CARGO ?= cargo
 help: ## Lists what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## Builds the components and shows a matrix of jobs from webhook to an empty cloud
-	@echo "demo: builds the components, then runs jobs on them against the fakes"
-	@$(CARGO) xtask demo
+demo: ## Builds the components and shows a matrix of jobs from webhook to an empty cloud; AWS=moto: on moto, under the IAM policies
+	@echo "demo: builds the components, then runs jobs on them against $(if $(filter moto,$(AWS)),moto,the fakes)"
+	@$(CARGO) xtask $(if $(filter moto,$(AWS)),moto,demo)
 
 test: ## Runs everything that CI runs, and says what it skipped
 	@echo "test: runs everything that CI runs, in its order"

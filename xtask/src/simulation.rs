@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
+use crate::python::Python;
 use crate::workspace::Workspace;
 use crate::{command, components};
 
@@ -102,6 +103,27 @@ pub(crate) fn in_program(workspace: &Workspace, path: &Path) -> Result<Spin> {
     let spin = if version.starts_with("spin ") { Spin::Passed } else { Spin::Skipped };
     println!("test-spin: spin={} program=\"{version}\"", spin.as_str());
     Ok(spin)
+}
+
+/// Builds the components and runs the demo on moto; without a Python that has it, says that it did not.
+pub(crate) fn moto(workspace: &Workspace) -> Result<()> {
+    match Python::set_up(workspace) {
+        Ok(python) => {
+            components::build(workspace)?;
+            on_moto(workspace, &python)
+        }
+        Err(error) => {
+            println!("demo: aws=skipped: moto is not to be had: {error:#}");
+            Ok(())
+        }
+    }
+}
+
+/// Runs the demo on the components that are built, in our own host, with moto in AWS's place.
+pub(crate) fn on_moto(workspace: &Workspace, python: &Python) -> Result<()> {
+    let text = |path: PathBuf| path.into_os_string().into_string().ok().context("a path is not UTF-8");
+    let (host, server) = (text(own_host(workspace)?)?, text(python.moto())?);
+    start(workspace, Program::Demo, &["--spin".to_owned(), host, "--moto".to_owned(), server])
 }
 
 /// Builds our own host, which stands in where there is no Spin.
