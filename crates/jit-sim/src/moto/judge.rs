@@ -6,6 +6,8 @@
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html>, and for the tags of a launch
 //! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html>.
 
+pub(super) mod stores;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -36,7 +38,7 @@ pub(super) fn form(body: &[u8]) -> Form {
     url::form_urlencoded::parse(body).map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
 }
 
-/// The rights that a request needs; none for an action that nothing is known of.
+/// The rights that a request to EC2 or STS needs; none for an action that nothing is known of.
 pub(super) fn needs(
     action: &str,
     form: &Form,
@@ -164,9 +166,9 @@ mod tests {
     use super::*;
     use crate::moto::policy;
 
-    const ACCOUNT: &str = "123456789012";
+    pub(super) const ACCOUNT: &str = "123456789012";
 
-    fn shipped(component: &str) -> Value {
+    pub(super) fn shipped(component: &str) -> Value {
         let values = policy::values("us-east-1", ACCOUNT, "jit-runners", "jit-runners-runner");
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         policy::read(&root, component, &values).unwrap()

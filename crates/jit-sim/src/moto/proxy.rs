@@ -158,7 +158,7 @@ impl Proxy {
         let request = Request::from_parts(head, body.to_bytes().to_vec());
         let (caller, action) = (self.caller(&request), action(&request));
         let form = judge::form(request.body());
-        self.judge(&caller, &action, &form, region(&request).unwrap_or_default());
+        self.judge(&caller, &action, &request, &form);
         let trouble = self.strike(&caller, &action, request.body());
         let reply = match trouble {
             Some(Trouble::NoSpotCapacity) => Some(refusal(500, "InsufficientInstanceCapacity")),
@@ -197,11 +197,16 @@ impl Proxy {
     }
 
     /// Holds a request against its caller's whole policy.
-    fn judge(&self, caller: &str, action: &str, form: &judge::Form, region: &str) {
-        let Some(policy) = self.0.callers.policies.get(caller) else { return };
+    fn judge(&self, caller: &str, action: &str, request: &Request<Vec<u8>>, form: &judge::Form) {
+        let Callers { policies, account, .. } = &self.0.callers;
+        let Some(policy) = policies.get(caller) else { return };
+        let region = region(request).unwrap_or_default();
         let mut book = self.book();
         book.judged += 1;
-        let needs = judge::needs(action, form, region, &self.0.callers.account, &book.tags);
+        let needs = match target(request) {
+            Some(target) => judge::stores::needs(target, request.body(), region, account),
+            None => judge::needs(action, form, region, account, &book.tags),
+        };
         let beyond = match &needs {
             None => Some(format!("{caller}: nobody knows what {action} needs")),
             Some(needs) => {
@@ -226,12 +231,16 @@ impl Proxy {
 
 /// The action of a form or of the JSON protocol's header.
 fn action(request: &Request<Vec<u8>>) -> String {
-    let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok());
-    if let Some((_, action)) = target.and_then(|target| target.rsplit_once('.')) {
+    if let Some((_, action)) = target(request).and_then(|target| target.rsplit_once('.')) {
         return action.to_owned();
     }
     let mut fields = url::form_urlencoded::parse(request.body());
     fields.find(|(name, _)| name == "Action").map_or_else(String::new, |(_, action)| action.into_owned())
+}
+
+/// Service and action of the JSON protocol; none in a form.
+fn target(request: &Request<Vec<u8>>) -> Option<&str> {
+    request.headers().get("x-amz-target")?.to_str().ok()
 }
 
 /// The region that a request is signed for.
