@@ -31,8 +31,9 @@ use crate::plane::Shared;
 use crate::timeline::Timeline;
 use crate::world::variables;
 
-/// A program may take this long from its start to its first reply: it compiles six components first.
-const START_MAX: Duration = Duration::from_secs(120);
+/// A program may take this long from its start to its first reply: it compiles six components first, which takes half a minute on two
+/// idle processors and some minutes on busy ones.
+const START_MAX: Duration = Duration::from_secs(300);
 /// How often it is asked meanwhile.
 const START_PAUSE: Duration = Duration::from_millis(100);
 /// Requests under way at once; one more waits. A world of eight jobs has some twenty.
