@@ -166,6 +166,8 @@ impl Proxy {
             Some(Trouble::ReplyLost) | None => exchange::send(self.0.upstream, request).await,
         };
         let outcome = match (trouble, &reply) {
+            // Lost is the reply to what was done; a refusal stays one.
+            (Some(Trouble::ReplyLost), Some(reply)) if !reply.status().is_success() => outcome(reply),
             (Some(trouble), Some(_)) => trouble.as_str().to_owned(),
             (None, Some(reply)) => outcome(reply),
             (_, None) => "no reply".to_owned(),
