@@ -79,7 +79,7 @@ impl World {
     }
 
     pub(crate) fn shell(&self, component: Component) -> Shell<'_, Self> {
-        Shell::new(self, component, policy())
+        Shell::new(self, component, policy(), None).expect("records and messages are here")
     }
 
     /// Makes a record.
