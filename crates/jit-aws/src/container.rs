@@ -4,8 +4,6 @@
 //! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html> says which addresses are allowed:
 //! any https one, and http to this machine or to one of the link-local addresses of ECS and EKS.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, Response, Uri};
 use jiff::Timestamp;
@@ -18,11 +16,9 @@ use crate::sigv4::Credentials;
 use crate::sts::TemporaryCredentials;
 
 /// The addresses at which ECS and EKS answer without TLS, which never leave the machine.
-const LINK_LOCAL: [IpAddr; 3] = [
-    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2)),
-    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23)),
-    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
-];
+const LINK_LOCAL_V4: [[u8; 4]; 2] = [[169, 254, 170, 2], [169, 254, 170, 23]];
+/// The same in IPv6, fd00:ec2::23.
+const LINK_LOCAL_V6: [u16; 8] = [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23];
 /// The longest address, in bytes.
 const ADDRESS_BYTES_MAX: usize = 2_048;
 
@@ -42,8 +38,8 @@ impl ContainerAddress {
     pub fn parse(text: &str) -> Option<Self> {
         let url = Url::parse(text).ok()?;
         let is_near = match url.host()? {
-            Host::Ipv4(address) => address.is_loopback() || LINK_LOCAL.contains(&IpAddr::V4(address)),
-            Host::Ipv6(address) => address.is_loopback() || LINK_LOCAL.contains(&IpAddr::V6(address)),
+            Host::Ipv4(address) => address.is_loopback() || LINK_LOCAL_V4.contains(&address.octets()),
+            Host::Ipv6(address) => address.is_loopback() || address.segments() == LINK_LOCAL_V6,
             Host::Domain(name) => name == "localhost",
         };
         let is_allowed = url.scheme() == "https" || (url.scheme() == "http" && is_near);

@@ -38,7 +38,7 @@ fn add_lookups(aws: &mut Aws, provider: &RS256KeyPair) {
         issuer: ISSUER.into(),
         audience: "sts.amazonaws.com".into(),
         subject: "looker".into(),
-        public_key_pem: provider.public_key().to_pem().unwrap(),
+        public_key_pem: provider.public_key().to_pem().expect("a key is written"),
     };
     let actions = ["secretsmanager:GetSecretValue", "ssm:GetParameter"];
     aws.add_role(Role::new("looker", &actions).trusting("operator").trusting_provider(provider));

@@ -19,7 +19,7 @@ pub enum AnyLedger<'e, E> {
     /// On Spin's key-value store.
     KeyValue(KeyValueLedger<'e, E>),
     /// On DynamoDB.
-    DynamoDb(DynamoDbLedger<'e, E>),
+    DynamoDb(Box<DynamoDbLedger<'e, E>>),
 }
 
 impl<'e, E: Effects> AnyLedger<'e, E> {
@@ -34,7 +34,8 @@ impl<'e, E: Effects> AnyLedger<'e, E> {
             }
             (Storage::Aws(place), Some(access)) => {
                 let aws = Aws::new(effects, access.clone());
-                DynamoDbLedger::new(effects, aws, &place.region, &place.name).map(Self::DynamoDb)
+                let ledger = DynamoDbLedger::new(effects, aws, &place.region, &place.name)?;
+                Ok(Self::DynamoDb(Box::new(ledger)))
             }
             (Storage::Aws(_), None) => Err(crate::settings::NO_RIGHTS_IN_AWS.to_owned()),
         }

@@ -16,7 +16,7 @@ pub enum AnyQueue<'e, E> {
     /// On Spin's key-value store.
     KeyValue(KeyValueQueue<'e, E>),
     /// On SQS.
-    Sqs(SqsQueue<'e, E>),
+    Sqs(Box<SqsQueue<'e, E>>),
 }
 
 impl<'e, E: Effects> AnyQueue<'e, E> {
@@ -28,7 +28,8 @@ impl<'e, E: Effects> AnyQueue<'e, E> {
         match (storage, access) {
             (Storage::KeyValue, _) => Ok(Self::KeyValue(KeyValueQueue::new(effects))),
             (Storage::Aws(place), Some(access)) => {
-                SqsQueue::new(effects, Aws::new(effects, access.clone()), place).map(Self::Sqs)
+                let queues = SqsQueue::new(effects, Aws::new(effects, access.clone()), place)?;
+                Ok(Self::Sqs(Box::new(queues)))
             }
             (Storage::Aws(_), None) => Err(crate::settings::NO_RIGHTS_IN_AWS.to_owned()),
         }
