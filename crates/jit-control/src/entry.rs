@@ -1,6 +1,7 @@
 //! The six entry points, the same for the built components, the simulator and tests: read the configuration, look at who asks,
 //! run the function, answer. A component adds nothing but the host's own types.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use futures::future;
@@ -89,7 +90,7 @@ pub async fn scaleup<E: Effects>(invocation: Invocation<'_, E>, trigger: Trigger
     let read = |get: &dyn Fn(&str) -> Option<String>| ScaleupSettings::read(get);
     let begun = begin(invocation, Component::Scaleup, trigger, read, |s| &s.cron_tokens).await;
     match begun {
-        Ok((shell, settings)) => answer(invocation, &shell, scaleup::run(&shell, &settings)).await,
+        Ok((shell, settings)) => answer(invocation, &shell, Box::pin(scaleup::run(&shell, &settings))).await,
         Err(reply) => reply,
     }
 }
@@ -99,7 +100,9 @@ pub async fn lifecycle<E: Effects>(invocation: Invocation<'_, E>, trigger: Trigg
     let read = |get: &dyn Fn(&str) -> Option<String>| KeeperSettings::read(Keeper::Lifecycle, get);
     let begun = begin(invocation, Component::Lifecycle, trigger, read, |s| &s.cron_tokens).await;
     match begun {
-        Ok((shell, settings)) => answer(invocation, &shell, lifecycle::run(&shell, &settings)).await,
+        Ok((shell, settings)) => {
+            answer(invocation, &shell, Box::pin(lifecycle::run(&shell, &settings))).await
+        }
         Err(reply) => reply,
     }
 }
@@ -109,7 +112,9 @@ pub async fn rebalancer<E: Effects>(invocation: Invocation<'_, E>, trigger: Trig
     let read = |get: &dyn Fn(&str) -> Option<String>| KeeperSettings::read(Keeper::Rebalancer, get);
     let begun = begin(invocation, Component::Rebalancer, trigger, read, |s| &s.cron_tokens).await;
     match begun {
-        Ok((shell, settings)) => answer(invocation, &shell, rebalancer::run(&shell, &settings)).await,
+        Ok((shell, settings)) => {
+            answer(invocation, &shell, Box::pin(rebalancer::run(&shell, &settings))).await
+        }
         Err(reply) => reply,
     }
 }
@@ -119,7 +124,9 @@ pub async fn scaledown<E: Effects>(invocation: Invocation<'_, E>, trigger: Trigg
     let read = |get: &dyn Fn(&str) -> Option<String>| KeeperSettings::read(Keeper::Scaledown, get);
     let begun = begin(invocation, Component::Scaledown, trigger, read, |s| &s.cron_tokens).await;
     match begun {
-        Ok((shell, settings)) => answer(invocation, &shell, scaledown::run(&shell, &settings)).await,
+        Ok((shell, settings)) => {
+            answer(invocation, &shell, Box::pin(scaledown::run(&shell, &settings))).await
+        }
         Err(reply) => reply,
     }
 }
@@ -175,11 +182,12 @@ async fn invalid<E: Effects>(start: &Start<'_, E>, faults: &[String]) -> Respons
     start.refuse(faults)
 }
 
-/// Runs a scheduled function, and beside it notes that its configuration is valid.
+/// Runs a scheduled function, and beside it notes that its configuration is valid. What the function keeps while it
+/// waits is large: in a box it is not moved through the stack of everything that waits for it.
 async fn answer<E: Effects, T>(
     invocation: Invocation<'_, E>,
     shell: &Shell<'_, E>,
-    run: impl Future<Output = Result<T, Failure>>,
+    run: Pin<Box<impl Future<Output = Result<T, Failure>>>>,
 ) -> Response {
     let start = invocation.start(shell.component);
     let (noted, ran) = future::join(start.note(&shell.ledger, &[]), run).await;
