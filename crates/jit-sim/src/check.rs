@@ -7,6 +7,8 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use jit_control::effects::{Request, Response};
+use jit_control::ledger::Record;
+use jit_control::ledger::key_value::record_at;
 use jit_control::settings::Component;
 
 use self::mirror::Mirror;
@@ -20,6 +22,7 @@ pub mod mints;
 pub mod mirror;
 pub mod records;
 pub mod secrets;
+pub mod table;
 
 /// Something that must never be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +82,7 @@ pub struct Checks {
     /// Instances at once within one pool, by pool.
     caps: BTreeMap<String, u64>,
     launches: launches::Launches,
+    table: table::Versions,
     mints: mints::Mints,
     breakers: breakers::Breakers,
     gaps: gaps::Gaps,
@@ -105,6 +109,7 @@ impl Checks {
             accepted: BTreeSet::new(),
             caps,
             launches: launches::Launches::default(),
+            table: table::Versions::default(),
             mints: mints::Mints::default(),
             breakers: breakers::Breakers::default(),
             gaps: gaps::Gaps::default(),
@@ -161,6 +166,7 @@ impl Checks {
         response: &Response,
     ) {
         self.secrets.learn(request, response);
+        self.look_at_table(now, component, world, request);
         if component == Component::Scaleup {
             self.check_launches(now, world);
         }
@@ -176,11 +182,18 @@ impl Checks {
                 format!("{what} in the record {key} of {}", component.as_str()),
             );
         }
-        self.check_ended(now, world, key, value);
-        if let Some(step_back) = self.mirror.stored(now, key, value) {
+        if let Some(record) = record_at(key, value) {
+            self.recorded(now, world, &record);
+        }
+    }
+
+    /// A record has got another version.
+    fn recorded(&mut self, now: Timestamp, world: &World, record: &Record) {
+        self.check_ended(now, world, record);
+        if let Some(step_back) = self.mirror.recorded(now, record) {
             self.violated(now, Promise::PhasesGoForward, step_back);
         }
-        self.check_births(now, world, key, value);
+        self.check_births(now, world, record);
     }
 
     /// A line is written into the log.

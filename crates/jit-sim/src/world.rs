@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result, anyhow};
 use http::{Request, Response};
 use jiff::Timestamp;
-use jit_domain::policy::Policy;
+use jit_domain::policy::{Policy, Storage};
 use jit_fakes::cloud::{Aws, AwsConfig, Catalogue, MachineType, Principal, Subnet};
 use jit_fakes::github::{
     AccountId, GitHub, InstallationId, RepositoryId, RepositorySelection, Settings, Visibility,
@@ -16,6 +16,8 @@ use jit_fakes::model::Model as _;
 use secrecy::SecretString;
 
 use crate::mirror::Mirror;
+
+mod storage;
 
 /// The App's private key in every world; it belongs to no App anywhere.
 pub const APP_PRIVATE_KEY: &str = include_str!("../keys/app-private.pem");
@@ -55,6 +57,8 @@ pub struct World {
     pub repository: RepositoryId,
     /// The App's installation.
     pub installation: InstallationId,
+    /// Where the components keep records and messages.
+    pub storage: Storage,
     points: BTreeMap<String, u64>,
 }
 
@@ -86,6 +90,9 @@ impl World {
                 actions,
             ));
         }
+        if let Storage::Aws(place) = &policy.storage {
+            storage::furnish(&mut aws, place, start)?;
+        }
         Ok(Self {
             github,
             aws,
@@ -94,6 +101,7 @@ impl World {
             organisation,
             repository,
             installation,
+            storage: policy.storage.clone(),
             points: BTreeMap::new(),
         })
     }
@@ -157,6 +165,16 @@ impl World {
         self.aws.limits_mut().describe_page_max = page_max.into();
     }
 
+    /// The components' variables in this world.
+    pub fn variables(&self) -> BTreeMap<String, String> {
+        let mut all = variables();
+        match &self.storage {
+            Storage::KeyValue => {}
+            Storage::Aws(_) => all.extend(storage::NAMES.into_iter().flat_map(key_variables)),
+        }
+        all
+    }
+
     /// The points of GitHub's secondary limit that each sender has spent.
     pub fn github_points(&self) -> &BTreeMap<String, u64> {
         &self.points
@@ -183,7 +201,7 @@ pub fn secret_access_key(function: &str) -> String {
     format!("{function:-<40}")
 }
 
-/// The components' variables in every world.
+/// The components' variables in every world. Where records are in AWS, [`World::variables`] has more.
 pub fn variables() -> BTreeMap<String, String> {
     let mut variables: BTreeMap<String, String> = [
         ("github_app_id", APP_ID.to_string()),
@@ -195,11 +213,16 @@ pub fn variables() -> BTreeMap<String, String> {
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
-    for (name, _) in PRINCIPALS {
-        variables.insert(format!("{name}_aws_access_key_id"), access_key_id(name));
-        variables.insert(format!("{name}_aws_secret_access_key"), secret_access_key(name));
-    }
+    variables.extend(PRINCIPALS.into_iter().flat_map(|(name, _)| key_variables(name)));
     variables
+}
+
+/// The variables that give a component its key in AWS.
+fn key_variables(name: &str) -> [(String, String); 2] {
+    [
+        (format!("{name}_aws_access_key_id"), access_key_id(name)),
+        (format!("{name}_aws_secret_access_key"), secret_access_key(name)),
+    ]
 }
 
 /// What nobody may find in logs, records, tags or replies.
@@ -207,7 +230,8 @@ pub fn secrets() -> Vec<String> {
     let lines = APP_PRIVATE_KEY.lines().filter(|line| !line.contains("-----")).map(str::to_owned);
     let variables = variables();
     let secret = ["github_webhook_secret", "claim_key", "cron_token"].map(|name| variables[name].clone());
-    lines.chain(secret).chain(PRINCIPALS.iter().map(|(name, _)| secret_access_key(name))).collect()
+    let names = PRINCIPALS.iter().map(|(name, _)| *name).chain(storage::NAMES);
+    lines.chain(secret).chain(names.map(secret_access_key)).collect()
 }
 
 /// A request to our public address, as a host's router takes it.

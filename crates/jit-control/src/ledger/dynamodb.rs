@@ -39,6 +39,13 @@ mod limits;
 mod record;
 pub mod table;
 
+/// Reads an item, as JSON in DynamoDB's form, as a record; none if it is something else, deleted, or of a newer form.
+/// For checkers and tools that look at a table from outside; functions read through the ledger.
+pub fn record_of(item: &serde_json::Value) -> Option<Record> {
+    let item = serde_json::from_value(item.clone()).ok()?;
+    record::decode(item).ok().flatten()
+}
+
 /// The ledger of one invocation on a DynamoDB table.
 #[derive(Debug)]
 pub struct DynamoDbLedger<'e, E> {

@@ -109,6 +109,13 @@ impl DynamoDb {
         Some(table.items().map(item::to_json).collect())
     }
 
+    /// An item whose keys are texts, as a consistent read sees it and as JSON in DynamoDB's form; none if there is none.
+    pub fn item(&self, region: &str, table: &str, hash: &str, range: &str) -> Option<Json> {
+        let table = self.tables.get(&(region.to_owned(), table.to_owned()))?;
+        let key = (value::Value::S(hash.to_owned()), Some(value::Value::S(range.to_owned())));
+        table.get(&key, table::View::Latest).map(item::to_json)
+    }
+
     /// Lets everything happen that is due: items whose time to live is over go, later than they should.
     pub(crate) fn advance(&mut self, now: Timestamp) {
         while let Some(due) = self.agenda.first().filter(|(at, _, _)| *at <= now).cloned() {

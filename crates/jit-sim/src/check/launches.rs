@@ -11,8 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use jit_control::effects::Request;
-use jit_control::ledger::Kind;
-use jit_control::ledger::key_value::record_at;
+use jit_control::ledger::{Kind, Record};
 use jit_control::stored::Stored as _;
 use jit_control::time::jiff_time;
 use jit_domain::class::{Batch, Class, Outcome};
@@ -101,10 +100,10 @@ impl Checks {
     }
 
     /// Looks whether a written class holds a new batch, and whether it is wanted.
-    pub(super) fn check_births(&mut self, now: Timestamp, world: &World, key: &str, value: &[u8]) {
-        let Some(record) = record_at(key, value).filter(|record| record.key.kind == Kind::Class) else {
+    pub(super) fn check_births(&mut self, now: Timestamp, world: &World, record: &Record) {
+        if record.key.kind != Kind::Class {
             return;
-        };
+        }
         let Ok(class) = Class::decode(&record.value) else { return };
         let before = self.launches.born.len();
         self.launches.born.extend(class.batches.iter().map(|batch| batch.id.as_str().to_owned()));

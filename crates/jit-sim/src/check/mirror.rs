@@ -4,8 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use jit_control::ledger::Kind;
-use jit_control::ledger::key_value::record_at;
+use jit_control::ledger::{Kind, Record};
 use jit_control::stored::Stored as _;
 use jit_domain::class::Class;
 use jit_domain::instance::{Instance, InstancePhase};
@@ -28,8 +27,7 @@ pub struct Mirror {
 
 impl Mirror {
     /// Takes in a write; the answer says which phase went backwards.
-    pub fn stored(&mut self, now: Timestamp, key: &str, value: &[u8]) -> Option<String> {
-        let record = record_at(key, value)?;
+    pub fn recorded(&mut self, now: Timestamp, record: &Record) -> Option<String> {
         match record.key.kind {
             Kind::Job => {
                 let job = Job::decode(&record.value).ok()?;

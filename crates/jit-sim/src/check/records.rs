@@ -2,8 +2,7 @@
 //! Not here: phases that go backwards (`mirror`).
 
 use jiff::Timestamp;
-use jit_control::ledger::Kind;
-use jit_control::ledger::key_value::record_at;
+use jit_control::ledger::{Kind, Record};
 use jit_control::stored::Stored as _;
 use jit_domain::instance::Instance;
 
@@ -13,10 +12,10 @@ use crate::world::World;
 
 impl Checks {
     /// Takes in an instance's record before the mirror does; none may be closed while the cloud still runs the instance.
-    pub(super) fn check_ended(&mut self, now: Timestamp, world: &World, key: &str, value: &[u8]) {
-        let Some(record) = record_at(key, value).filter(|record| record.key.kind == Kind::Instance) else {
+    pub(super) fn check_ended(&mut self, now: Timestamp, world: &World, record: &Record) {
+        if record.key.kind != Kind::Instance {
             return;
-        };
+        }
         let Ok(instance) = Instance::decode(&record.value) else { return };
         let before = self.mirror.instances.get(&instance.key.id).cloned();
         self.note_failure(now, before.as_ref(), &instance);

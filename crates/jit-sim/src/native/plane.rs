@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::pin::Pin;
 use std::rc::Rc;
 
 use futures::channel::oneshot;
@@ -23,7 +24,7 @@ use super::executor::Executor;
 use crate::check::Checks;
 use crate::faults::{Address, Faults};
 use crate::timeline::Timeline;
-use crate::world::{World, variables};
+use crate::world::World;
 
 /// A handle; clones share everything.
 #[derive(Clone)]
@@ -89,6 +90,7 @@ impl Plane {
     pub fn new(parts: Parts) -> Self {
         let first = (parts.start, parts.configuration);
         let configurations = std::iter::once(first).chain(parts.reconfigured);
+        let variables = parts.world.variables();
         Self(Rc::new(Inner {
             executor: Executor::new(parts.start),
             world: RefCell::new(parts.world),
@@ -100,7 +102,7 @@ impl Plane {
             clock_jumps: parts.clock_jumps,
             store: RefCell::default(),
             configurations: configurations.map(|(from, text)| (from, Ok(text))).collect(),
-            variables: variables(),
+            variables,
             timeline: parts.timeline,
             invocations: Cell::new(0),
             effects_of: RefCell::default(),
@@ -285,19 +287,26 @@ async fn run(
     let trigger = request.as_ref().map_or(Trigger::Cron, Trigger::Http);
     match (component, &request) {
         (Component::Webhook, Some(request)) => {
-            let answer = entry::webhook(call, request).await;
+            let answer = apart(|| entry::webhook(call, request)).await;
             reply.send(answer.reply);
             if let Some(queue) = answer.nudge {
-                entry::nudge(call, queue).await;
+                apart(|| entry::nudge(call, queue)).await;
             }
         }
-        (Component::Registrar, Some(request)) => reply.send(entry::registrar(call, request).await),
+        (Component::Registrar, Some(request)) => reply.send(apart(|| entry::registrar(call, request)).await),
         (Component::Webhook | Component::Registrar, None) => {}
-        (Component::Scaleup, _) => reply.send(entry::scaleup(call, trigger).await),
-        (Component::Lifecycle, _) => reply.send(entry::lifecycle(call, trigger).await),
-        (Component::Rebalancer, _) => reply.send(entry::rebalancer(call, trigger).await),
-        (Component::Scaledown, _) => reply.send(entry::scaledown(call, trigger).await),
+        (Component::Scaleup, _) => reply.send(apart(|| entry::scaleup(call, trigger)).await),
+        (Component::Lifecycle, _) => reply.send(apart(|| entry::lifecycle(call, trigger)).await),
+        (Component::Rebalancer, _) => reply.send(apart(|| entry::rebalancer(call, trigger)).await),
+        (Component::Scaledown, _) => reply.send(apart(|| entry::scaledown(call, trigger)).await),
     }
+}
+
+/// Makes a future apart from its caller: a function's state is large, and where nothing is optimised the caller's frame would
+/// hold the states of all functions at once.
+#[inline(never)]
+fn apart<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
+    Box::pin(make())
 }
 
 /// How long effects take.
