@@ -3,9 +3,17 @@
 //!
 //! Not in here: the command line (`bin/bench.rs`); a test that depends on how fast a machine is.
 
+#[cfg(feature = "components")]
 pub mod application;
+#[cfg(feature = "components")]
 pub mod burst;
+pub mod chain;
+#[cfg(feature = "components")]
 pub mod components;
+pub mod in_aws;
+#[cfg(feature = "components")]
 pub mod meter;
 pub mod statistics;
+#[cfg(feature = "components")]
 pub mod webhook;
+pub mod writes;

@@ -22,5 +22,4 @@ pub mod books;
 #[cfg(feature = "components")]
 pub mod thief;
 pub mod timeline;
-#[cfg(feature = "components")]
 pub mod bench;

@@ -1,5 +1,6 @@
 //! `make bench`: what the built components cost, as ratios and counts that mean the same on every machine.
-//! The numbers of `at_a_time` and the table are of this machine; those of the bursts follow from the seed alone.
+//! The numbers of `at_a_time` and the table are of this machine; those of the bursts and of the writes follow from the seed alone,
+//! and the chains from the code. Chains and writes are those of the functions compiled into this program.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use anyhow::Result;
 use clap::Parser;
 use jit_sim::bench::application::Application;
 use jit_sim::bench::burst::{self, Burst, Outcome};
-use jit_sim::bench::{components, webhook};
+use jit_sim::bench::{chain, components, webhook, writes};
 use jit_sim::timeline::Detail;
 
 /// Single-job runs that all begin at once: the widest matrix has as many jobs.
@@ -45,6 +46,10 @@ fn main() -> Result<()> {
     println!("bench: each component by itself, with nothing to do");
     real.block_on(components::measure(&application))?;
     drop(real);
+    println!("bench: calls one after the other until the launch, records and messages in AWS");
+    chain::measure(&application.configuration)?.print();
+    println!("bench: writes of a class in DynamoDB, for single-job runs that all begin at once");
+    writes::measure(&application.configuration, ALL_AT_ONCE.jobs, arguments.seed)?.print();
     println!("bench: bursts of single-job runs, in virtual time, under GitHub's and EC2's limits");
     let at_once = play(&application, ALL_AT_ONCE, &arguments)?;
     let in_waves = play(&application, IN_WAVES, &arguments)?;
