@@ -40,9 +40,9 @@ pub struct Update {
 ///     condition_expression: None,
 ///     placeholders: Placeholders::default().name("#n", "count").value(":one", 1),
 /// };
-/// let update = UpdateItem { update, return_values: Returned::UpdatedNew, on_failure: OnFailure::None };
+/// let update = UpdateItem { update, return_values: Returned::AllNew, on_failure: OnFailure::None };
 /// let request = update.request(&Endpoint::regional(Service::DynamoDb, Region::parse("us-east-1")?));
-/// let expected = r##"{"TableName":"t","Key":{"id":{"S":"a"}},"UpdateExpression":"ADD #n :one","ExpressionAttributeNames":{"#n":"count"},"ExpressionAttributeValues":{":one":{"N":"1"}},"ReturnValues":"UPDATED_NEW","ReturnValuesOnConditionCheckFailure":"NONE"}"##;
+/// let expected = r##"{"TableName":"t","Key":{"id":{"S":"a"}},"UpdateExpression":"ADD #n :one","ExpressionAttributeNames":{"#n":"count"},"ExpressionAttributeValues":{":one":{"N":"1"}},"ReturnValues":"ALL_NEW","ReturnValuesOnConditionCheckFailure":"NONE"}"##;
 /// assert_eq!(String::from_utf8_lossy(request.body()), expected);
 /// # Ok::<(), jit_aws::EndpointError>(())
 /// ```
@@ -65,8 +65,8 @@ pub struct UpdateItem {
 pub enum Returned {
     /// Nothing.
     None,
-    /// The attributes that the update named, as they are now.
-    UpdatedNew,
+    /// The whole item as it is now; it costs no more than a part of it.
+    AllNew,
 }
 
 #[derive(Deserialize)]

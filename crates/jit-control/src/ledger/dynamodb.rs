@@ -189,7 +189,8 @@ impl<E: Effects> Ledger for DynamoDbLedger<'_, E> {
             condition_expression: None,
             placeholders,
         };
-        let add = UpdateItem { update, return_values: Returned::UpdatedNew, on_failure: OnFailure::None };
+        // Not only what was updated: adding nothing reads a counter, and a sum that stays as it is may not count as updated.
+        let add = UpdateItem { update, return_values: Returned::AllNew, on_failure: OnFailure::None };
         let request = add.request(&self.endpoint);
         let after = self.ask(counter, self.patience(), &request, UpdateItem::parse).await?.done(counter)?;
         let sum = after.get(record::SUM).and_then(AttributeValue::as_u64);
