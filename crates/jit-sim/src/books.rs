@@ -25,17 +25,24 @@ pub struct Books {
 }
 
 impl Books {
-    /// Reads a store.
+    /// Reads a store of Spin's.
     ///
     /// # Errors
     /// The store cannot be read as a ledger.
     pub async fn read(store: BTreeMap<String, Vec<u8>>) -> Result<Self> {
         let snapshot = Snapshot(store);
-        let ledger = KeyValueLedger::new(&snapshot);
-        let classes: Vec<Class> = open(&ledger).await?;
+        Self::of(&KeyValueLedger::new(&snapshot)).await
+    }
+
+    /// Reads a ledger.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn of(ledger: &impl Ledger) -> Result<Self> {
+        let classes: Vec<Class> = open(ledger).await?;
         Ok(Self {
-            jobs: open(&ledger).await?,
-            instances: open(&ledger).await?,
+            jobs: open(ledger).await?,
+            instances: open(ledger).await?,
             classes: classes.into_iter().filter(|c| c.open_batches().next().is_some()).collect(),
         })
     }
@@ -46,7 +53,7 @@ impl Books {
     }
 }
 
-async fn open<T: Stored>(ledger: &KeyValueLedger<'_, Snapshot>) -> Result<Vec<T>> {
+async fn open<T: Stored>(ledger: &impl Ledger) -> Result<Vec<T>> {
     let mut all = Vec::new();
     let mut after: Option<String> = None;
     loop {

@@ -1,7 +1,7 @@
 //! AWS as moto plays it, an emulator by other people that checks each signature and each action against the caller's policy: the
 //! demo's account in it, a proxy that makes trouble on the way, and the instances that are launched there, which moto does not run.
 //! Not here: what happens in the world, and what moto does not know: idempotency by token, capacity and throttling, which jit-fakes
-//! holds. Resources and conditions of policies, which moto does not judge either (`policy.rs`), are judged on the way (`judge.rs`).
+//! holds. Resources and conditions of policies, which moto hardly judges either (`policy.rs`), are judged on the way (`judge.rs`).
 
 mod account;
 mod call;
@@ -9,8 +9,9 @@ mod judge;
 mod policy;
 mod proxy;
 mod refusals;
+mod stores;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -20,16 +21,18 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use http::Request;
 use jiff::Timestamp;
+use jit_aws::Credentials;
 use jit_fakes::instance::Machines as _;
+use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use self::account::{Account, COMPONENTS, FREE_CALLS, HOME};
-use self::proxy::{Callers, INSTANCE, Proxy, Trouble};
+use self::account::{Account, COMPONENTS, FREE_CALLS};
+use self::proxy::{Callers, INSTANCE, OPERATOR, Proxy, Trouble};
 use crate::mirror::Mirror;
 use crate::plane::Shared;
 use crate::program::child::Child;
-use crate::program::{Elsewhere, exchange, free_address};
+use crate::program::{Elsewhere, Table, exchange, free_address};
 use crate::timeline::Timeline;
 
 /// moto takes half a second to start; a busy machine is given much more.
@@ -40,6 +43,16 @@ const START_PAUSE: Duration = Duration::from_millis(100);
 const LOOK: Duration = Duration::from_millis(500);
 /// The instance that hangs when it powers itself off, by launch order; lifecycle has to terminate it.
 const HANGS: u64 = 2;
+
+/// The codes by which somebody is refused who may not do something, or is not known.
+const DENIALS: [&str; 6] = [
+    "AccessDenied",
+    "AccessDeniedException",
+    "AuthFailure",
+    "SignatureDoesNotMatch",
+    "InvalidClientTokenId",
+    "UnauthorizedOperation",
+];
 
 /// A running moto with an account in it, and the proxy before it. Ended when dropped.
 pub struct Moto {
@@ -71,12 +84,17 @@ impl Moto {
             .with_context(|| format!("moto does not serve; it said: {}", child.last_words().join("\n")))?;
         let account = Account::open(address, text).await.context("the account in moto cannot be made")?;
         let names = account.keys.iter().map(|(component, key)| (key.id.clone(), (*component).to_owned()));
-        let (names, policies) = (names.collect(), account.policies.clone());
+        let names = names.chain([(account.operator.id.clone(), OPERATOR.to_owned())]).collect();
+        let policies = account.policies.clone();
         let callers = Callers { names, policies, account: account.role.0.clone() };
         let (proxy, front) = Proxy::open(address, callers, &Trouble::ALL).await?;
         let folder = tempfile::tempdir().context("there is no room for the configuration")?;
         std::fs::write(folder.path().join("jit-runners.toml"), &account.configuration)?;
-        let elsewhere = Elsewhere { endpoint: format!("http://{front}"), variables: variables(&account) };
+        // Through the proxy, which lets nobody read beside a write.
+        let key = Credentials::new(account.operator.id.clone(), account.operator.secret.clone());
+        let table = Table { address: front, place: account.place.clone(), key };
+        let endpoint = format!("http://{front}");
+        let elsewhere = Elsewhere { endpoint, variables: variables(&account), table };
         Ok(Self { child, account, proxy, elsewhere, folder, timeline })
     }
 
@@ -146,8 +164,8 @@ impl Moto {
     /// Says who called what, then tries for each component what it may not do.
     ///
     /// # Errors
-    /// A component was refused something in the play, one that acts in AWS did nothing there, a trouble did not happen, or a
-    /// call outside a policy was let through.
+    /// A component was refused something in the play, one did nothing in AWS, a trouble did not happen, or a call outside a policy
+    /// was let through.
     pub async fn conclude(&self) -> Result<()> {
         let calls = self.proxy.calls();
         for (call, count) in &calls {
@@ -158,20 +176,14 @@ impl Moto {
         for beyond in &overstepped {
             println!("policies: {beyond}");
         }
-        let is_denial = |outcome: &str| {
-            [
-                "AccessDenied",
-                "AuthFailure",
-                "SignatureDoesNotMatch",
-                "InvalidClientTokenId",
-                "UnauthorizedOperation",
-            ]
-            .contains(&outcome)
-        };
+        for (caller, action) in self.proxy.untried() {
+            println!("policies: the play needed no {action} of {caller}");
+        }
+        let is_denial = |outcome: &str| DENIALS.contains(&outcome);
         if let Some(call) = calls.keys().find(|call| is_denial(&call.outcome)) {
             bail!("{} was refused {}: {}", call.caller, call.action, call.outcome);
         }
-        for caller in ["scaleup", "lifecycle", "scaledown", "rebalancer", INSTANCE] {
+        for caller in COMPONENTS.into_iter().chain([INSTANCE]) {
             let is_done = |outcome: &str| ["ok", Trouble::ReplyLost.as_str()].contains(&outcome);
             let has_acted = calls.keys().any(|call| call.caller == caller && is_done(&call.outcome));
             ensure!(has_acted, "{caller} did nothing in aws, so its rights are not tried");
@@ -181,7 +193,8 @@ impl Moto {
         }
         ensure!(overstepped.is_empty(), "a whole policy, with resources and conditions, is too small");
         let tell = |line: &str| println!("policies: {line}");
-        let refused = refusals::count(self.account.address, HOME, &self.account.keys, tell).await?;
+        let refused =
+            refusals::count(self.account.address, &self.account.place, &self.account.keys, tell).await?;
         println!("policies: components={} refused={refused}", COMPONENTS.len());
         ensure!(refused == COMPONENTS.len(), "a call outside a policy was not refused");
         self.child.end().await.context("moto")
@@ -197,18 +210,14 @@ fn with_mirror<R>(world: &Shared, action: impl FnOnce(&mut Mirror) -> R) -> Opti
     world.lock().elsewhere.as_mut().map(action)
 }
 
-/// The components' keys in the form of their variables; a component without AWS in it has none.
-fn variables(account: &Account) -> std::collections::BTreeMap<String, String> {
-    use secrecy::ExposeSecret as _;
+/// The components' keys in the form of their variables.
+fn variables(account: &Account) -> BTreeMap<String, String> {
     let of = |name: &str, part: &str| format!("{name}_aws_{part}");
-    let acting =
-        crate::world::PRINCIPALS.iter().filter_map(|(name, _)| Some((*name, account.keys.get(name)?)));
-    acting
-        .flat_map(|(name, key)| {
-            let secret = key.secret.expose_secret().to_owned();
-            [(of(name, "access_key_id"), key.id.clone()), (of(name, "secret_access_key"), secret)]
-        })
-        .collect()
+    let variables = account.keys.iter().flat_map(|(name, key)| {
+        let secret = key.secret.expose_secret().to_owned();
+        [(of(name, "access_key_id"), key.id.clone()), (of(name, "secret_access_key"), secret)]
+    });
+    variables.collect()
 }
 
 /// Any reply will do.

@@ -6,17 +6,17 @@ mod application;
 pub(crate) mod child;
 mod doors;
 pub(crate) mod exchange;
+mod records;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use http::{Request, Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
-use jit_host::SqliteKeyValue;
 use jit_host::manifest::CronTrigger;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -25,6 +25,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use self::child::Child;
+use self::records::Records;
+pub use self::records::Table;
 use crate::books::Books;
 use crate::control_plane::ControlPlane;
 use crate::plane::Shared;
@@ -65,6 +67,8 @@ pub struct Elsewhere {
     pub endpoint: String,
     /// Variables of the components that are other than in every world: the keys of this account.
     pub variables: BTreeMap<String, String>,
+    /// The ledger there.
+    pub table: Table,
 }
 
 /// The control plane in a running program. Ended, with all processes it started, when the last clone is dropped.
@@ -79,7 +83,7 @@ struct Running {
     cron_token: String,
     schedules: Vec<CronTrigger>,
     timeline: Arc<Timeline>,
-    store: PathBuf,
+    records: Records,
     /// Holds the application and its state; removed with this value.
     _folder: TempDir,
 }
@@ -104,11 +108,14 @@ impl Program {
         command.arg("up").arg("--from").arg(manifest).args(["--listen", &address.to_string()]);
         command.arg("--state-dir").arg(&state).envs(environment(variables));
         let child = Child::start(command, timeline.clone())?;
-        let store = state.join(STORE_FILE);
+        let records = match setting.aws {
+            Some(aws) => Records::InAws(aws.table.clone()),
+            None => Records::Here(state.join(STORE_FILE)),
+        };
         let schedules = application::schedules(setting.schedules)?;
         let calls = Semaphore::new(CALLS_MAX as usize);
         let running =
-            Running { child, address, calls, cron_token, schedules, timeline, store, _folder: folder };
+            Running { child, address, calls, cron_token, schedules, timeline, records, _folder: folder };
         let program = Self(Arc::new(running));
         program.wait_for_the_first_reply().await?;
         Ok(program)
@@ -196,10 +203,7 @@ impl ControlPlane for Program {
     }
 
     async fn books(&self) -> Result<Books> {
-        let store = self.0.store.clone();
-        let records =
-            tokio::task::spawn_blocking(move || SqliteKeyValue::snapshot(&store, "default")).await?;
-        Books::read(records.context("the program's store cannot be read")?).await
+        self.0.records.books().await
     }
 
     async fn end(&self) -> Result<()> {

@@ -10,13 +10,13 @@ use anyhow::{Context as _, Result, anyhow};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jit_control::configuration;
-use jit_domain::policy::Policy;
+use jit_domain::policy::{AwsStorage, Policy};
 use jit_fakes::cloud::RoleCredentials;
 use secrecy::SecretSlice;
 use serde_json::{Value, json};
 
-use super::call::{Call, Key, Service, element, elements};
-use super::policy;
+use super::call::{Call, Input, Key, Service, element, elements};
+use super::{policy, stores};
 use crate::mirror::Found;
 
 /// The components, each of which is an IAM user.
@@ -42,6 +42,8 @@ pub(super) struct Account {
     regions: BTreeSet<String>,
     /// Account and runner role.
     pub(super) role: (String, String),
+    /// The ledger's table and the queues.
+    pub(super) place: AwsStorage,
     /// The configuration with the ids of what was made.
     pub(super) configuration: String,
 }
@@ -59,18 +61,21 @@ impl Account {
     /// Makes the operator, and with its key all else.
     pub(super) async fn open(address: SocketAddr, configuration: String) -> Result<Self> {
         let parsed: Policy = configuration::parse(&configuration).map_err(|faults| anyhow!("{faults:?}"))?;
+        let regions = parsed.pools.iter().flat_map(|pool| &pool.offerings);
+        let regions: BTreeSet<_> = regions.map(|offering| offering.region.as_str().to_owned()).collect();
         let role = parsed.pools.iter().find_map(|pool| pool.machine.runner_role());
         let (account, role) = role.context("the configuration names no instance profile")?;
         let role = (account.to_owned(), role.to_owned());
+        let region = regions.first().context("the configuration has no region")?;
+        let (configuration, place) = stores::in_aws(&configuration, region, &role.0)?;
         let everything = json!({
             "Version": "2012-10-17",
             "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }],
         });
         let operator = user(address, &Key::unknown(), "operator", &everything.to_string()).await?;
-        let regions = parsed.pools.iter().flat_map(|pool| &pool.offerings);
-        let regions = regions.map(|offering| offering.region.as_str().to_owned()).collect();
         let (keys, policies) = (BTreeMap::new(), BTreeMap::new());
-        let mut opened = Self { address, operator, keys, policies, regions, role, configuration };
+        let mut opened = Self { address, operator, keys, policies, regions, role, place, configuration };
+        stores::make(address, &opened.operator, &opened.place).await?;
         opened.make_runner_role().await?;
         opened.make_places(&parsed).await?;
         opened.make_components(&parsed).await?;
@@ -80,8 +85,8 @@ impl Account {
     /// One user for each component.
     async fn make_components(&mut self, parsed: &Policy) -> Result<()> {
         let name = parsed.deployment.as_str();
-        let region = self.regions.first().context("the configuration has no region")?.clone();
-        let values = policy::values(&region, &self.role.0, name, &self.role.1);
+        let region = self.place.region.as_str();
+        let values = policy::values(region, &self.role.0, name, &self.role.1);
         for component in COMPONENTS {
             let policy = policy::read(Path::new(""), component, &values)?;
             let judged = policy::for_moto(policy.clone()).to_string();
@@ -192,7 +197,7 @@ impl Account {
             service: Service::Sts,
             region: &listed.region,
             action: "AssumeRole",
-            parameters: vec![("RoleArn", &arn), ("RoleSessionName", &listed.id)],
+            input: Input::Form(vec![("RoleArn", &arn), ("RoleSessionName", &listed.id)]),
         };
         let session = assume.succeed(self.address, &self.operator).await?;
         let credentials = RoleCredentials {
@@ -216,12 +221,13 @@ impl Account {
     }
 
     async fn iam(&self, action: &str, parameters: Vec<(&str, &str)>) -> Result<String> {
-        let call = Call { service: Service::Iam, region: HOME, action, parameters };
+        let call = Call { service: Service::Iam, region: HOME, action, input: Input::Form(parameters) };
         call.succeed(self.address, &self.operator).await
     }
 
     async fn ec2(&self, region: &str, action: &str, parameters: &[(&str, &str)]) -> Result<String> {
-        let call = Call { service: Service::Ec2, region, action, parameters: parameters.to_vec() };
+        let input = Input::Form(parameters.to_vec());
+        let call = Call { service: Service::Ec2, region, action, input };
         call.succeed(self.address, &self.operator).await
     }
 }
@@ -236,7 +242,10 @@ struct Wanted {
 
 /// Makes a user with one key and one policy.
 async fn user(address: SocketAddr, by: &Key, name: &str, policy: &str) -> Result<Key> {
-    let call = |action, parameters| Call { service: Service::Iam, region: HOME, action, parameters };
+    let call = |action, parameters| {
+        let input = Input::Form(parameters);
+        Call { service: Service::Iam, region: HOME, action, input }
+    };
     call("CreateUser", vec![("UserName", name)]).succeed(address, by).await?;
     let key = call("CreateAccessKey", vec![("UserName", name)]).succeed(address, by).await?;
     let put = vec![("UserName", name), ("PolicyName", "shipped"), ("PolicyDocument", policy)];

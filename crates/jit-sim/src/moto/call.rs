@@ -8,6 +8,7 @@ use http::{Request, Response};
 use jiff::Timestamp;
 use jit_fakes::cloud::{RoleCredentials, sign_request};
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
 
 use crate::program::exchange;
 
@@ -35,7 +36,7 @@ impl Service {
         }
     }
 
-    /// The version of the API where requests are forms; none where they are JSON.
+    /// The version of the API where requests are forms; none where they are JSON only.
     const fn version(self) -> Option<&'static str> {
         match self {
             Self::Ec2 => Some("2016-11-15"),
@@ -45,11 +46,12 @@ impl Service {
         }
     }
 
-    /// What stands before the action in `X-Amz-Target`, and the version of the JSON protocol.
-    const fn target(self) -> (&'static str, &'static str) {
+    /// What stands before the action in `X-Amz-Target`; none where requests are forms.
+    const fn target(self) -> Option<&'static str> {
         match self {
-            Self::DynamoDb => ("DynamoDB_20120810", "application/x-amz-json-1.0"),
-            Self::Sqs | Self::Ec2 | Self::Iam | Self::Sts => ("AmazonSQS", "application/x-amz-json-1.0"),
+            Self::DynamoDb => Some("DynamoDB_20120810"),
+            Self::Sqs => Some("AmazonSQS"),
+            Self::Ec2 | Self::Iam | Self::Sts => None,
         }
     }
 }
@@ -68,14 +70,22 @@ impl Key {
     }
 }
 
-/// One action with its parameters.
+/// One action with what it is given.
 #[derive(Clone, Debug)]
 pub(super) struct Call<'a> {
     pub(super) service: Service,
     pub(super) region: &'a str,
     pub(super) action: &'a str,
-    /// Names and values of a form, or the members of a JSON object, all of them text.
-    pub(super) parameters: Vec<(&'a str, &'a str)>,
+    pub(super) input: Input<'a>,
+}
+
+/// What an action is given, in the form of its service.
+#[derive(Clone, Debug)]
+pub(super) enum Input<'a> {
+    /// Names and values of a form, for EC2, IAM and STS.
+    Form(Vec<(&'a str, &'a str)>),
+    /// For SQS and DynamoDB.
+    Json(Value),
 }
 
 impl Call<'_> {
@@ -109,23 +119,37 @@ impl Call<'_> {
 
     fn request(&self, address: SocketAddr) -> Result<Request<Vec<u8>>> {
         let request = Request::post(format!("http://{address}/"));
-        let Some(version) = self.service.version() else {
-            let (target, content_type) = self.service.target();
-            let members = self.parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).into()));
-            let body = serde_json::Value::Object(members.collect()).to_string();
-            let request = request.header("content-type", content_type);
-            return Ok(request
-                .header("x-amz-target", format!("{target}.{}", self.action))
-                .body(body.into())?);
-        };
-        let mut form = url::form_urlencoded::Serializer::new(String::new());
-        form.append_pair("Action", self.action).append_pair("Version", version);
-        form.extend_pairs(&self.parameters);
-        // moto checks the signature over the form as Python writes it again, whose escapes differ in these two.
-        let form = form.finish().replace('*', "%2A").replace("%7E", "~");
-        let request = request.header("content-type", "application/x-www-form-urlencoded; charset=utf-8");
-        Ok(request.body(form.into_bytes())?)
+        let unspoken = "the service does not speak so";
+        match &self.input {
+            Input::Json(body) => {
+                let target = self.service.target().context(unspoken)?;
+                let request = request.header("content-type", "application/x-amz-json-1.0");
+                let request = request.header("x-amz-target", format!("{target}.{}", self.action));
+                Ok(request.body(body.to_string().into_bytes())?)
+            }
+            Input::Form(parameters) => {
+                let version = self.service.version().context(unspoken)?;
+                let mut form = url::form_urlencoded::Serializer::new(String::new());
+                form.append_pair("Action", self.action).append_pair("Version", version);
+                form.extend_pairs(parameters);
+                // moto checks the signature over the form as Python writes it again, whose escapes differ in these two.
+                let form = form.finish().replace('*', "%2A").replace("%7E", "~");
+                let content_type = "application/x-www-form-urlencoded; charset=utf-8";
+                Ok(request.header("content-type", content_type).body(form.into_bytes())?)
+            }
+        }
     }
+}
+
+/// The code of an error, in XML or JSON; moto refuses for want of a right in XML, whatever the service speaks.
+pub(super) fn error_code(body: &str) -> Option<String> {
+    if let Ok(code) = element(body, "Code") {
+        return Some(code.to_owned());
+    }
+    let body: Value = serde_json::from_str(body).ok()?;
+    let kind = body["__type"].as_str()?;
+    // A namespace may stand before it: <https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html>, read 2026-11-22.
+    Some(kind.rsplit('#').next().unwrap_or(kind).to_owned())
 }
 
 /// The text of the first element of a name; these replies have no entities and no attributes in what is read.
@@ -150,6 +174,8 @@ pub(super) fn elements<'a>(xml: &'a str, name: &str) -> impl Iterator<Item = &'a
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -163,13 +189,28 @@ mod tests {
 
     #[test]
     fn a_call_is_a_form_or_json_as_its_service_speaks() {
-        let call = |service, parameters| Call { service, region: "us-east-1", action: "Do", parameters };
         let address = "127.0.0.1:4000".parse().unwrap();
-        let form = call(Service::Iam, vec![("UserName", "a *~")]).request(address).unwrap();
-        assert_eq!(form.body(), b"Action=Do&Version=2010-05-08&UserName=a+%2A~");
-        let json = call(Service::DynamoDb, vec![("TableName", "t")]).request(address).unwrap();
-        assert_eq!(json.body(), br#"{"TableName":"t"}"#);
-        assert_eq!(json.headers()["x-amz-target"], "DynamoDB_20120810.Do");
+        let request =
+            |service, input| Call { service, region: "us-east-1", action: "Do", input }.request(address);
+        let form = || Input::Form(vec![("UserName", "a *~")]);
+        assert_eq!(
+            request(Service::Iam, form()).unwrap().body(),
+            b"Action=Do&Version=2010-05-08&UserName=a+%2A~"
+        );
+        let json = || Input::Json(json!({ "TableName": "t" }));
+        let asked = request(Service::DynamoDb, json()).unwrap();
+        assert_eq!(asked.body(), br#"{"TableName":"t"}"#);
+        assert_eq!(asked.headers()["x-amz-target"], "DynamoDB_20120810.Do");
+        assert!(request(Service::Sqs, form()).is_err() && request(Service::Ec2, json()).is_err());
+    }
+
+    #[test]
+    fn the_code_of_an_error_is_found_in_both_forms() {
+        let code = |body: &str| error_code(body);
+        assert_eq!(code("<Error><Code>AccessDenied</Code></Error>").unwrap(), "AccessDenied");
+        assert_eq!(code(r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist"}"#).unwrap(), "QueueDoesNotExist");
+        assert_eq!(code(r#"{"__type":"ThrottlingException"}"#).unwrap(), "ThrottlingException");
+        assert_eq!((code("{}"), code("busy")), (None, None));
     }
 
     #[test]

@@ -27,6 +27,13 @@ pub(super) struct Need {
     keys: BTreeMap<String, String>,
 }
 
+impl Need {
+    /// The action that has to be allowed.
+    pub(super) fn action(&self) -> &str {
+        &self.action
+    }
+}
+
 impl std::fmt::Display for Need {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} on {}", self.action, self.resource)
@@ -76,6 +83,14 @@ pub(super) fn allows(policy: &Value, need: &Need) -> bool {
             && has("Resource", &|pattern| matches(pattern, &need.resource))
             && holds(statement.get("Condition"), &need.keys)
     })
+}
+
+/// All actions that a policy names, on whatever resource.
+pub(super) fn actions(policy: &Value) -> impl Iterator<Item = &str> {
+    let statements = policy["Statement"].as_array().into_iter().flatten();
+    statements
+        .flat_map(|statement| statement["Action"].as_array().into_iter().flatten())
+        .filter_map(Value::as_str)
 }
 
 /// The tags that a launch gives to a kind of what it makes.

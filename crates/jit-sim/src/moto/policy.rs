@@ -49,16 +49,30 @@ fn fill(text: &str, values: &Values) -> Result<Value> {
     Ok(serde_json::from_str(&filled)?)
 }
 
+/// Actions that moto asks for by the name of the request, and AWS by what is in it: a policy that has the one has the others.
+/// AWS knows no such actions (`judge/stores.rs` cites it), so they are in no shipped policy.
+const NAMED_BY_REQUEST: [(&str, &str); 3] = [
+    ("sqs:DeleteMessage", "sqs:DeleteMessageBatch"),
+    ("sqs:ChangeMessageVisibility", "sqs:ChangeMessageVisibilityBatch"),
+    ("dynamodb:UpdateItem", "dynamodb:TransactWriteItems"),
+];
+
 /// The same policy as far as moto 5.2.5 can judge it: actions and conditions as they are, and resources too where moto knows the
 /// resource of a request. It does for SQS and for assumed roles only; for all other services it asks whether the policy allows
 /// the action on the literal resource `*`, and would refuse everything that is narrower
 /// (<https://github.com/getmoto/moto/blob/5.2.5/moto/core/responses.py>, `call_action`; read 2026-11-22).
-/// moto reads conditions and lets them all pass. So what moto proves is: the signature is right, and the action is in the policy.
+/// moto reads conditions and lets them all pass. So what moto proves is: the signature is right, the action is in the policy, and
+/// the queue is one that the action is for.
 pub(super) fn for_moto(mut policy: Value) -> Value {
     let statements = policy["Statement"].as_array_mut();
     for statement in statements.into_iter().flatten() {
+        let Some(actions) = statement["Action"].as_array_mut() else { continue };
+        let has = |action: &str| actions.iter().any(|one| one == action);
+        let also = NAMED_BY_REQUEST.iter().filter(|(action, _)| has(action));
+        let also: Vec<Value> = also.map(|(_, also)| json!(also)).collect();
+        actions.extend(also);
         let is_judged = |action: &Value| action.as_str().is_some_and(|action| action.starts_with("sqs:"));
-        let is_judged = statement["Action"].as_array().is_some_and(|actions| actions.iter().all(is_judged));
+        let is_judged = actions.iter().all(is_judged);
         if !is_judged {
             statement["Resource"] = json!("*");
         }
@@ -89,5 +103,19 @@ mod tests {
         assert_eq!(judged["Statement"][0], policy["Statement"][0]);
         let expected = json!({ "Action": ["ec2:RunInstances"], "Resource": "*", "Condition": { "a": "b" } });
         assert_eq!(judged["Statement"][1], expected);
+    }
+
+    #[test]
+    fn a_right_that_moto_calls_otherwise_is_there_under_both_names_where_it_was() {
+        let policy = json!({ "Statement": [
+            { "Action": ["sqs:DeleteMessage", "sqs:SendMessage"], "Resource": ["arn:q"] },
+            { "Action": ["dynamodb:UpdateItem"], "Resource": ["arn:t"] },
+            { "Action": ["dynamodb:GetItem"], "Resource": ["arn:t"] },
+        ]});
+        let judged = for_moto(policy);
+        let actions = |n: usize| judged["Statement"][n]["Action"].clone();
+        assert_eq!(actions(0), json!(["sqs:DeleteMessage", "sqs:SendMessage", "sqs:DeleteMessageBatch"]));
+        assert_eq!(actions(1), json!(["dynamodb:UpdateItem", "dynamodb:TransactWriteItems"]));
+        assert_eq!(actions(2), json!(["dynamodb:GetItem"]));
     }
 }

@@ -1,12 +1,18 @@
 //! A proxy before an AWS that does as it is told: it carries requests and replies over loopback as they are, counts them, and makes
 //! each planned trouble once.
 //!
+//! It carries to a store one request at a time. moto serves each on a thread of its own and locks nothing: it looks at the
+//! condition of an UpdateItem and writes in two steps, so that of two writers at one version both would win, and it takes a
+//! message out of a queue by making a new list, so that one sent meanwhile would be lost. AWS does neither. A server with one
+//! thread would do as well, but then each long poll of an empty queue would hold up everybody for its second; so here whoever
+//! receives does not wait in line, and receiving makes no new list.
+//!
 //! A reply lost after its effect is one to TerminateInstances, which moto repeats as EC2 does. Not one to RunInstances: moto knows
 //! no idempotency by ClientToken, so a proxy would have to play that part itself and would hide what moto says; that loss is
 //! played on jit-fakes, whose model of the token boto3 has judged.
 //! Not here: TLS, and any answer but those of the plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,7 +27,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::call::{element, elements};
+use super::call::{elements, error_code};
 use super::judge::{self, Tags};
 use crate::program::exchange;
 
@@ -30,6 +36,9 @@ const BODY_BYTES_MAX: usize = 1 << 20;
 
 /// Under this name all instances are counted.
 pub(super) const INSTANCE: &str = "instance";
+
+/// Under this name whoever looks at the account from outside is counted.
+pub(super) const OPERATOR: &str = "operator";
 
 /// Something that goes wrong once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,7 +94,12 @@ struct Inner {
     upstream: SocketAddr,
     callers: Callers,
     book: Mutex<Book>,
+    dynamodb: Arc<Line>,
+    sqs: Arc<Line>,
 }
+
+/// Whoever holds it has a store for himself.
+type Line = tokio::sync::Mutex<()>;
 
 /// Whom the proxy knows.
 #[derive(Debug, Default)]
@@ -105,6 +119,8 @@ struct Book {
     tags: Tags,
     judged: u64,
     overstepped: Vec<String>,
+    /// Who needed which action.
+    needed: BTreeSet<(String, String)>,
 }
 
 impl Proxy {
@@ -117,7 +133,8 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("no free port on loopback")?;
         let address = listener.local_addr()?;
         let book = Mutex::new(Book { pending: troubles.to_vec(), ..Book::default() });
-        let proxy = Self(Arc::new(Inner { upstream, callers, book }));
+        let (dynamodb, sqs) = (Arc::default(), Arc::default());
+        let proxy = Self(Arc::new(Inner { upstream, callers, book, dynamodb, sqs }));
         let serving = proxy.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -143,6 +160,17 @@ impl Proxy {
         (book.judged, book.overstepped.clone())
     }
 
+    /// The actions in policies that nobody has needed so far.
+    pub(super) fn untried(&self) -> Vec<(String, String)> {
+        let policies = self.0.callers.policies.iter();
+        let all: BTreeSet<(String, String)> = policies
+            .flat_map(|(caller, policy)| {
+                judge::actions(policy).map(|action| (caller.clone(), action.to_owned()))
+            })
+            .collect();
+        all.difference(&self.book().needed).cloned().collect()
+    }
+
     async fn connection(self, stream: TcpStream) {
         let service = service_fn(|request| self.answer(request));
         // A broken connection is the caller's business: it may be a lost reply that was planned.
@@ -163,7 +191,7 @@ impl Proxy {
         let reply = match trouble {
             Some(Trouble::NoSpotCapacity) => Some(refusal(500, "InsufficientInstanceCapacity")),
             Some(Trouble::Throttled) => Some(refusal(503, "RequestLimitExceeded")),
-            Some(Trouble::ReplyLost) | None => exchange::send(self.0.upstream, request).await,
+            Some(Trouble::ReplyLost) | None => self.carry(request).await,
         };
         let outcome = match (trouble, &reply) {
             // Lost is the reply to what was done; a refusal stays one.
@@ -185,6 +213,26 @@ impl Proxy {
             }
             _ => Err(io::Error::other("there is no reply, or it is lost by plan")),
         }
+    }
+
+    /// Carries a request to its end, also when nobody waits for the reply any more: only then the next may follow.
+    async fn carry(&self, request: Request<Vec<u8>>) -> Option<Response<Vec<u8>>> {
+        let line = match target(&request).and_then(|target| target.split_once('.')) {
+            Some(("DynamoDB_20120810", _)) => Some(self.0.dynamodb.clone()),
+            Some(("AmazonSQS", action)) if action != "ReceiveMessage" => Some(self.0.sqs.clone()),
+            _ => None,
+        };
+        let turn = match line {
+            Some(line) => Some(line.lock_owned().await),
+            None => None,
+        };
+        let upstream = self.0.upstream;
+        let carried = tokio::spawn(async move {
+            let reply = exchange::send(upstream, request).await;
+            drop(turn);
+            reply
+        });
+        carried.await.ok().flatten()
     }
 
     fn caller(&self, request: &Request<Vec<u8>>) -> String {
@@ -217,6 +265,8 @@ impl Proxy {
             }
         };
         book.overstepped.extend(beyond);
+        let needed = needs.iter().flatten().map(|need| (caller.to_owned(), need.action().to_owned()));
+        book.needed.extend(needed);
     }
 
     /// Takes the trouble that a request meets from those to come.
@@ -256,7 +306,7 @@ fn outcome(reply: &Response<Vec<u8>>) -> String {
         return "ok".to_owned();
     }
     let body = String::from_utf8_lossy(reply.body());
-    element(&body, "Code").map_or_else(|_| reply.status().as_u16().to_string(), str::to_owned)
+    error_code(&body).unwrap_or_else(|| reply.status().as_u16().to_string())
 }
 
 /// An error in EC2's form (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>).
@@ -271,101 +321,4 @@ fn refusal(status: u16, code: &str) -> Response<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use jiff::Timestamp;
-    use jit_fakes::model::Model;
-    use jit_fakes::server::{Clock, Server};
-    use serde_json::json;
-
-    use super::*;
-
-    /// Answers with what it was sent, and refuses one path.
-    struct Echo;
-
-    impl Model for Echo {
-        fn handle(&mut self, _: Timestamp, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
-            let host = request.headers()[http::header::HOST].clone();
-            let status = if request.uri().path() == "/refused" { 403 } else { 200 };
-            let mut body = request.into_body();
-            if status == 403 {
-                body = b"<Error><Code>AccessDenied</Code></Error>".to_vec();
-            }
-            Response::builder().status(status).header("x-host", host).body(body).unwrap()
-        }
-
-        fn next_at(&self) -> Option<Timestamp> {
-            None
-        }
-
-        fn advance(&mut self, _: Timestamp) {}
-    }
-
-    async fn open(troubles: &[Trouble]) -> (Proxy, SocketAddr) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let upstream = listener.local_addr().unwrap();
-        tokio::spawn(async move { Server::new(Echo, Clock::real()).serve(listener).await });
-        let names = ["scaleup", "scaledown"].map(|name| (format!("AKIA{name}"), name.to_owned()));
-        let listing = json!({ "Statement": [
-            { "Effect": "Allow", "Action": ["ec2:DescribeInstances"], "Resource": ["*"] },
-        ]});
-        let policies = [("scaledown".to_owned(), listing)].into();
-        let callers = Callers { names: names.into(), policies, account: "123456789012".to_owned() };
-        Proxy::open(upstream, callers, troubles).await.unwrap()
-    }
-
-    async fn ask(at: SocketAddr, path: &str, caller: &str, form: &str) -> Option<(u16, String)> {
-        let authorization =
-            format!("AWS4-HMAC-SHA256 Credential=AKIA{caller}/20261122/us-east-1/ec2/aws4_request");
-        let request =
-            Request::post(path).header("host", "signed.test").header("authorization", authorization);
-        let reply = exchange::send(at, request.body(form.into()).unwrap()).await?;
-        if let Some(host) = reply.headers().get("x-host") {
-            assert_eq!(host, "signed.test", "what was signed is what arrives");
-        }
-        Some((reply.status().as_u16(), String::from_utf8(reply.into_body()).unwrap()))
-    }
-
-    fn counted(proxy: &Proxy) -> Vec<(String, u64)> {
-        let calls = proxy.calls();
-        calls.iter().map(|(c, n)| (format!("{} {} {}", c.caller, c.action, c.outcome), *n)).collect()
-    }
-
-    #[tokio::test]
-    async fn what_is_not_planned_passes_as_it_is_and_is_counted() {
-        let (proxy, at) = open(&[]).await;
-        let form = "Action=RunInstances&InstanceMarketOptions.MarketType=spot";
-        assert_eq!(ask(at, "/", "scaleup", form).await, Some((200, form.to_owned())));
-        let (status, body) = ask(at, "/refused", "thief", "Action=RunInstances").await.unwrap();
-        assert!(status == 403 && body.contains("AccessDenied"));
-        let expected = [
-            ("AKIAthief RunInstances AccessDenied".to_owned(), 1),
-            ("scaleup RunInstances ok".to_owned(), 1),
-        ];
-        assert_eq!(counted(&proxy), expected);
-    }
-
-    #[tokio::test]
-    async fn each_trouble_happens_once_to_the_call_that_it_is_for() {
-        let (proxy, at) = open(&Trouble::ALL).await;
-        let spot = "Action=RunInstances&InstanceMarketOptions.MarketType=spot";
-        let (describe, terminate) = ("Action=DescribeInstances", "Action=TerminateInstances");
-        assert_eq!(ask(at, "/", "scaleup", "Action=RunInstances").await.unwrap().0, 200);
-        assert!(ask(at, "/", "scaleup", spot).await.unwrap().1.contains("InsufficientInstanceCapacity"));
-        assert_eq!(ask(at, "/", "scaleup", spot).await.unwrap().0, 200);
-        assert_eq!(ask(at, "/", "rebalancer", describe).await.unwrap().0, 200);
-        assert_eq!(ask(at, "/", "scaledown", describe).await.unwrap().0, 503);
-        assert_eq!(ask(at, "/", "scaledown", describe).await.unwrap().0, 200);
-        assert_eq!(proxy.pending(), [Trouble::ReplyLost]);
-        assert_eq!(ask(at, "/", "scaledown", terminate).await, None);
-        assert_eq!(ask(at, "/", "scaledown", terminate).await.unwrap().0, 200);
-        assert_eq!(proxy.pending(), []);
-        let (judged, overstepped) = proxy.judged();
-        assert_eq!(judged, 4, "scaledown has a policy, and the others have none here");
-        assert_eq!(overstepped, [""; 0], "a termination of nothing needs nothing");
-        ask(at, "/", "scaledown", "Action=RunInstances").await.unwrap();
-        ask(at, "/", "scaledown", "Action=DeleteVpc").await.unwrap();
-        let (_, overstepped) = proxy.judged();
-        assert!(overstepped[0].contains("ec2:RunInstances") && overstepped[1].contains("DeleteVpc"));
-        assert!(counted(&proxy).contains(&("scaledown TerminateInstances reply_lost".to_owned(), 1)));
-    }
-}
+mod tests;

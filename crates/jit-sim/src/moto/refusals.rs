@@ -6,23 +6,33 @@ use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result};
 
-use super::account::COMPONENTS;
-use super::call::{Call, Key, Service, element};
+use jit_domain::policy::AwsStorage;
+use serde_json::json;
 
-/// What a component may not do: the temptation that matters most to it.
-fn outside<'a>(component: &str, region: &'a str) -> Option<Call<'a>> {
-    let call = |service, action, parameters: &[(&'a str, &'a str)]| {
-        Some(Call { service, region, action, parameters: parameters.to_vec() })
-    };
-    let terminate = || call(Service::Ec2, "TerminateInstances", &[("InstanceId.1", "i-0123456789abcdef0")]);
-    let launch = || call(Service::Ec2, "RunInstances", &[("MinCount", "1"), ("MaxCount", "1")]);
+use super::account::COMPONENTS;
+use super::call::{Call, Input, Key, Service, error_code};
+
+/// What a component may not do: the temptation that matters most to it. It is about what is there, so that only the right is wanting.
+fn outside<'a>(component: &str, place: &'a AwsStorage) -> Option<Call<'a>> {
+    let call = |service, action, input| Some(Call { service, region: place.region.as_str(), action, input });
+    let terminate = || Input::Form(vec![("InstanceId.1", "i-0123456789abcdef0")]);
     match component {
         // It faces the world.
-        "webhook" => call(Service::DynamoDb, "GetItem", &[("TableName", "jit-runners")]),
-        "scaleup" | "rebalancer" => terminate(),
-        "lifecycle" | "scaledown" => launch(),
+        "webhook" => {
+            let key = json!({ "kind": { "S": "job" }, "name": { "S": "1" } });
+            let input = Input::Json(json!({ "TableName": place.name, "Key": key }));
+            call(Service::DynamoDb, "GetItem", input)
+        }
+        "scaleup" | "rebalancer" => call(Service::Ec2, "TerminateInstances", terminate()),
+        "lifecycle" | "scaledown" => {
+            let input = Input::Form(vec![("MinCount", "1"), ("MaxCount", "1")]);
+            call(Service::Ec2, "RunInstances", input)
+        }
         // It talks to what jobs can reach.
-        "registrar" => call(Service::Sqs, "ReceiveMessage", &[("QueueUrl", "http://127.0.0.1/queue")]),
+        "registrar" => {
+            let queue = format!("https://sqs.amazonaws.com/{}/{}-jobs", place.account, place.name);
+            call(Service::Sqs, "ReceiveMessage", Input::Json(json!({ "QueueUrl": queue })))
+        }
         _ => None,
     }
 }
@@ -30,19 +40,20 @@ fn outside<'a>(component: &str, region: &'a str) -> Option<Call<'a>> {
 /// Tries them all and tells each; gives back how many were refused for want of the right, and only for that.
 pub(super) async fn count(
     address: SocketAddr,
-    region: &str,
+    place: &AwsStorage,
     keys: &BTreeMap<&'static str, Key>,
     tell: impl Fn(&str),
 ) -> Result<usize> {
     let mut refused = 0;
     for component in COMPONENTS {
-        let call = outside(component, region).context("a component without a test")?;
+        let call = outside(component, place).context("a component without a test")?;
         let key = keys.get(component).with_context(|| format!("{component} has no key"))?;
         let reply = call.send(address, key).await?;
         let body = String::from_utf8_lossy(reply.body());
-        let code = element(&body, "Code").unwrap_or("no code");
+        let code = error_code(&body).unwrap_or_else(|| "no code".to_owned());
         // A wrong signature or an unknown key would be refused too, by other codes.
-        let is_refused = ["AccessDenied", "UnauthorizedOperation"].contains(&code);
+        let is_refused =
+            ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"].contains(&code.as_str());
         refused += usize::from(is_refused);
         tell(&format!("{component} {} -> {} {code}", call.action, reply.status().as_u16()));
     }
@@ -55,7 +66,9 @@ mod tests {
 
     #[test]
     fn each_component_is_tempted() {
-        assert!(COMPONENTS.iter().all(|component| outside(component, "us-east-1").is_some()));
-        assert!(outside("operator", "us-east-1").is_none());
+        let (region, account) = (jit_domain::ids::Region::new("us-east-1"), "123456789012".to_owned());
+        let place = AwsStorage { region, account, name: "jit-runners".to_owned() };
+        assert!(COMPONENTS.iter().all(|component| outside(component, &place).is_some()));
+        assert!(outside("operator", &place).is_none());
     }
 }

@@ -70,10 +70,13 @@ pub(in crate::moto) fn needs(target: &str, body: &[u8], region: &str, account: &
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use jit_control::ledger::dynamodb::table;
     use serde_json::json;
 
-    use super::super::allows;
     use super::super::tests::{ACCOUNT, shipped};
+    use super::super::{actions, allows};
     use super::*;
 
     fn may(component: &str, target: &str, body: &Value) -> bool {
@@ -125,6 +128,17 @@ mod tests {
                     "{component} {action}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn the_policies_have_what_the_ledger_calls_and_no_more() {
+        let called = BTreeSet::from(table::ACTIONS);
+        for component in ["scaleup", "lifecycle", "scaledown", "rebalancer", "registrar"] {
+            let policy = shipped(component);
+            let allowed: BTreeSet<&str> =
+                actions(&policy).filter(|action| action.starts_with("dynamodb:")).collect();
+            assert_eq!(allowed, called, "{component}");
         }
     }
 
