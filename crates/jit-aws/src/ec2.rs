@@ -24,3 +24,19 @@ pub use terminate_instances::{TERMINATE_IDS_MAX, TerminateInstances, Termination
 ///
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Welcome.html>
 pub const VERSION: &str = "2016-11-15";
+
+/// Tells whether a text is an id that EC2 gives to its resources: a prefix such as `ami-`, and 8 hexadecimal digits, or 17 since 2016.
+///
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html>
+///
+/// ```
+/// use jit_aws::ec2::is_resource_id;
+/// assert!(is_resource_id("ami-01234567", "ami-") && is_resource_id("subnet-0123456789abcdef0", "subnet-"));
+/// assert!(!is_resource_id("ami-0123456", "ami-") && !is_resource_id("ami-0123456G", "ami-"));
+/// ```
+#[must_use]
+pub fn is_resource_id(text: &str, prefix: &str) -> bool {
+    let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    text.strip_prefix(prefix)
+        .is_some_and(|digits| [8, 17].contains(&digits.len()) && digits.bytes().all(is_hex))
+}

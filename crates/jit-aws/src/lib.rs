@@ -4,6 +4,8 @@
 //!
 #![doc = include_str!("../README.md")]
 
+mod account;
+mod common_error;
 pub mod container;
 pub mod dynamodb;
 pub mod ec2;
@@ -19,6 +21,7 @@ pub mod ssm;
 pub mod sqs;
 pub mod sts;
 
+pub use account::is_account_id;
 pub use endpoint::{Endpoint, EndpointError, Region, Service};
 pub use expiry::says_token_expired;
 pub use reply::ErrorDetail;

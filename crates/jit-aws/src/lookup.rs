@@ -4,6 +4,7 @@
 
 use http::Response;
 
+use crate::common_error::CommonError;
 use crate::json;
 use crate::reply::ErrorDetail;
 use crate::sigv4::CLOCK_SKEW_REMEDY;
@@ -15,40 +16,10 @@ use crate::sigv4::CLOCK_SKEW_REMEDY;
 const NOT_FOUND: &[&str] = &["ResourceNotFoundException", "ParameterNotFound", "ParameterVersionNotFound"];
 
 /// Only a person can help.
-const REFUSED: &[&str] = &[
-    "AccessDenied",
-    "AccessDeniedException",
-    "DecryptionFailure",
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "IncompleteSignature",
-    "InvalidClientTokenId",
-    "InvalidKeyId",
-    "InvalidParameterException",
-    // A secret that is about to be deleted answers so.
-    "InvalidRequestException",
-    "InvalidSignatureException",
-    "MissingAuthenticationToken",
-    "MissingAuthenticationTokenException",
-    "NotAuthorized",
-    "OptInRequired",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-    "ValidationException",
-    "ValidationError",
-];
+const REFUSED: &[&str] = &["DecryptionFailure"];
 
 /// The service could not answer now.
-const UNAVAILABLE: &[&str] = &[
-    "InternalFailure",
-    "InternalServerError",
-    "InternalServiceError",
-    "RequestLimitExceeded",
-    "ServiceUnavailable",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequestsException",
-];
+const UNAVAILABLE: &[&str] = &["InternalServiceError"];
 
 /// Why nothing was found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -77,23 +48,17 @@ impl LookupError {
     /// Classifies any reply that is not a success.
     pub(crate) fn of(response: &Response<Vec<u8>>) -> Self {
         let fault = json::read_fault(response);
-        if fault.is_clock_skew() {
-            return Self::ClockSkew(fault.detail);
-        }
-        let detail = fault.detail;
-        let is_in = |codes: &[&str]| codes.contains(&detail.code.as_str());
-        if is_in(NOT_FOUND) {
-            Self::NotFound(detail)
-        } else if is_in(REFUSED) {
-            Self::Refused(detail)
-        } else if is_in(UNAVAILABLE) || matches!(detail.status, 408 | 429 | 500..) {
-            Self::Unavailable(detail)
-        } else if matches!(detail.code.as_str(), "Http401" | "Http403") {
-            // A reply without a code, as a proxy writes it, says as much by its status.
-            Self::Refused(detail)
-        } else {
-            Self::Unclassified(detail)
-        }
+        let code = fault.detail.code.as_str();
+        let tables: [(_, fn(ErrorDetail) -> Self); 3] =
+            [(NOT_FOUND, Self::NotFound), (REFUSED, Self::Refused), (UNAVAILABLE, Self::Unavailable)];
+        let own = tables.iter().find(|(codes, _)| codes.contains(&code)).map(|(_, error)| *error);
+        let error = own.unwrap_or_else(|| match CommonError::of(&fault) {
+            CommonError::Throttled | CommonError::UnknownOutcome => Self::Unavailable,
+            CommonError::Expired | CommonError::Refused => Self::Refused,
+            CommonError::ClockSkew => Self::ClockSkew,
+            CommonError::Unclassified => Self::Unclassified,
+        });
+        error(fault.detail)
     }
 }
 
@@ -102,6 +67,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::common_error::assert_each_code_once;
 
     fn error(status: u16, code: &str, message: &str) -> LookupError {
         let body = format!("{{\"__type\":\"{code}\",\"Message\":\"{message}\"}}");
@@ -126,9 +92,7 @@ mod tests {
 
     #[test]
     fn no_code_is_in_two_tables() {
-        let all: Vec<&str> = [NOT_FOUND, REFUSED, UNAVAILABLE].concat();
-        let unique: std::collections::BTreeSet<&str> = all.iter().copied().collect();
-        assert_eq!(unique.len(), all.len());
+        assert_each_code_once(&[NOT_FOUND, REFUSED, UNAVAILABLE]);
     }
 
     proptest! {

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use http::Response;
+use http::{Response, StatusCode};
 use quick_xml::events::Event;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -50,8 +50,22 @@ impl fmt::Display for ErrorDetail {
 }
 
 impl ErrorDetail {
-    /// Describes a failure that the caller saw and no service reported, such as a time-out.
-    #[must_use]
+    /// Describes a request to which no reply came.
+    pub(crate) fn no_reply(why: &str) -> Self {
+        Self::local(0, "NoReply", why)
+    }
+
+    /// Describes a success that cannot be read.
+    pub(crate) fn unreadable(status: StatusCode, why: &str) -> Self {
+        Self::local(status.as_u16(), "UnreadableReply", why)
+    }
+
+    /// Returns the code that stands for a reply without one.
+    pub(crate) fn code_of_status(status: u16) -> String {
+        format!("Http{status}")
+    }
+
+    /// Describes a failure that the caller saw and no service reported.
     pub(crate) fn local(status: u16, code: &str, message: &str) -> Self {
         Self {
             status,
@@ -127,7 +141,11 @@ pub(crate) fn fault(
     let shown = message.split(MESSAGE_END).next().unwrap_or_default();
     let detail = ErrorDetail {
         status,
-        code: if code.is_empty() { format!("Http{status}") } else { one_line(code, WORD_CHARS_MAX) },
+        code: if code.is_empty() {
+            ErrorDetail::code_of_status(status)
+        } else {
+            one_line(code, WORD_CHARS_MAX)
+        },
         message: one_line(shown, MESSAGE_CHARS_MAX),
         request_id: request_id
             .or_else(|| header("x-amzn-requestid"))

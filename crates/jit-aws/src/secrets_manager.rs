@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::{Endpoint, Region};
+use crate::is_account_id;
 use crate::json::{self, Version};
 use crate::lookup::LookupError;
 
@@ -39,12 +40,11 @@ impl SecretArn {
         let ["arn", partition, "secretsmanager", region, account, "secret", name] = parts[..] else {
             return None;
         };
-        let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
         // <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html>, `Name`.
         let is_name =
             !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_+=.@-".contains(&b));
         let region = Region::parse(region).ok()?;
-        (partition.starts_with("aws") && is_account && is_name && text.len() <= ARN_CHARS_MAX)
+        (partition.starts_with("aws") && is_account_id(account) && is_name && text.len() <= ARN_CHARS_MAX)
             .then(|| Self { text: text.to_owned(), region })
     }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use futures::future::join_all;
 use jit_aws::Service;
+use jit_aws::ec2::is_resource_id;
 use jit_aws::lookup::LookupError;
 use jit_aws::ssm::{GetParameter, ParameterName};
 use jit_domain::ids::{ImageId, Region};
@@ -22,13 +23,6 @@ use crate::shell::{Shell, chain};
 
 /// How an image's id begins that is the name of a parameter.
 const PREFIX: &str = "resolve:ssm:";
-
-/// Whether a text is an image's id: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html>.
-pub(crate) fn is_id(text: &str) -> bool {
-    text.strip_prefix("ami-").is_some_and(|rest| {
-        matches!(rest.len(), 8 | 17) && rest.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-    })
-}
 
 /// The parameter that names the image, if the configuration gives one instead of an id.
 pub(crate) fn parameter(id: &str) -> Option<ParameterName> {
@@ -121,7 +115,7 @@ async fn look_up<E: Effects>(
     let ask = GetParameter { name: name.clone() };
     let reply = aws.send(&endpoint, ask.request(&endpoint), limits::CALL_TIMEOUT).await?;
     let value = ask.parse(&reply)?;
-    if is_id(&value) { Ok(ImageId::new(value)) } else { Err(ResolveError::NoImage) }
+    if is_resource_id(&value, "ami-") { Ok(ImageId::new(value)) } else { Err(ResolveError::NoImage) }
 }
 
 #[cfg(test)]

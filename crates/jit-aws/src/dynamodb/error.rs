@@ -8,54 +8,31 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::Item;
+use crate::common_error::CommonError;
 use crate::json;
 use crate::reply::{ErrorDetail, Fault};
 use crate::sigv4::CLOCK_SKEW_REMEDY;
 
 /// Nothing was done; the same request will do later.
 const THROTTLED: &[&str] = &[
-    "ProvisionedThroughputExceededException",
     "ProvisionedThroughputExceeded",
-    "RequestLimitExceeded",
+    "ProvisionedThroughputExceededException",
     "ReplicatedWriteConflictException",
-    "Throttling",
     "ThrottlingError",
-    "ThrottlingException",
-    "TooManyRequestsException",
     // Another transaction has the item in hand, or this very one is still being carried out.
     "TransactionConflict",
     "TransactionConflictException",
     "TransactionInProgressException",
 ];
 
-/// The service failed on the way; what it had done by then is not known.
-const UNKNOWN_OUTCOME: &[&str] =
-    &["InternalFailure", "InternalServerError", "ServiceUnavailable", "ServiceUnavailableException"];
-
 /// Nothing was done, and the same request will never do.
 const REFUSED: &[&str] = &[
-    "AccessDenied",
-    "AccessDeniedException",
-    "ExpiredTokenException",
     "IdempotentParameterMismatchException",
-    "IncompleteSignature",
-    "IncompleteSignatureException",
-    "InvalidClientTokenId",
-    "InvalidSignatureException",
     "ItemCollectionSizeLimitExceeded",
     "ItemCollectionSizeLimitExceededException",
     "LimitExceededException",
-    "MissingAuthenticationToken",
-    "MissingAuthenticationTokenException",
-    "OptInRequired",
     "ResourceInUseException",
     "ResourceNotFoundException",
-    "SerializationException",
-    "SignatureDoesNotMatch",
-    "UnknownOperationException",
-    "UnrecognizedClientException",
-    "ValidationError",
-    "ValidationException",
 ];
 
 /// Why a request brought no result, by what to do next.
@@ -130,7 +107,7 @@ impl DynamoDbError {
     /// ```
     #[must_use]
     pub fn no_reply(why: &str) -> Self {
-        Self::UnknownOutcome(ErrorDetail::local(0, "NoReply", why))
+        Self::UnknownOutcome(ErrorDetail::no_reply(why))
     }
 
     /// Returns what DynamoDB said.
@@ -157,38 +134,31 @@ impl DynamoDbError {
 
     /// Describes a success that cannot be read: the request was carried out, but what it did is not known.
     pub(super) fn unreadable(response: &Response<Vec<u8>>, why: &str) -> Self {
-        Self::UnknownOutcome(ErrorDetail::local(response.status().as_u16(), "UnreadableReply", why))
+        Self::UnknownOutcome(ErrorDetail::unreadable(response.status(), why))
     }
 
     fn from_fault(fault: Fault, body: &[u8]) -> Self {
-        if fault.is_clock_skew() {
-            return Self::ClockSkew(fault.detail);
-        }
+        let common = CommonError::of(&fault);
         let detail = fault.detail;
-        let code = detail.code.as_str();
-        match code {
+        match detail.code.as_str() {
             "ConditionalCheckFailedException" => {
-                return Self::ConditionFailed {
-                    item: extras(body).item.filter(|item| !item.is_empty()),
-                    detail,
-                };
+                let item = extras(body).item.filter(|item| !item.is_empty());
+                return Self::ConditionFailed { item, detail };
             }
             "TransactionCanceledException" => {
                 let reasons = extras(body).reasons.into_iter().map(Cancellation::from).collect();
                 return Self::Cancelled { reasons, detail };
             }
+            code if THROTTLED.contains(&code) => return Self::Throttled(detail),
+            code if REFUSED.contains(&code) => return Self::Refused(detail),
             _ => {}
         }
-        match detail.status {
-            _ if THROTTLED.contains(&code) => Self::Throttled(detail),
-            _ if UNKNOWN_OUTCOME.contains(&code) => Self::UnknownOutcome(detail),
-            _ if REFUSED.contains(&code) => Self::Refused(detail),
-            429 => Self::Throttled(detail),
-            // A server's failure without a known code may have come after the effect, so it is never a refusal.
-            408 | 500.. => Self::UnknownOutcome(detail),
-            // A reply without a code, as a proxy writes it, says as much by its status.
-            401 | 403 => Self::Refused(detail),
-            _ => Self::Unclassified(detail),
+        match common {
+            CommonError::Throttled => Self::Throttled(detail),
+            CommonError::UnknownOutcome => Self::UnknownOutcome(detail),
+            CommonError::Expired | CommonError::Refused => Self::Refused(detail),
+            CommonError::ClockSkew => Self::ClockSkew(detail),
+            CommonError::Unclassified => Self::Unclassified(detail),
         }
     }
 }
@@ -232,6 +202,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::common_error::assert_each_code_once;
 
     fn read(status: u16, body: &serde_json::Value) -> DynamoDbError {
         let response = Response::builder().status(status).body(body.to_string().into_bytes()).unwrap();
@@ -308,6 +279,11 @@ mod tests {
                 Cancellation::None,
             ]
         );
+    }
+
+    #[test]
+    fn no_code_is_in_two_tables() {
+        assert_each_code_once(&[THROTTLED, REFUSED]);
     }
 
     proptest! {

@@ -9,6 +9,7 @@ use http::Response;
 use serde::de::DeserializeOwned;
 
 use super::InstanceId;
+use crate::common_error::CommonError;
 use crate::reply::{self, ErrorDetail, Fault};
 use crate::sigv4::CLOCK_SKEW_REMEDY;
 
@@ -52,67 +53,40 @@ const QUOTA: &[&str] = &[
 
 /// Nothing was done; the same request will do later.
 const THROTTLED: &[&str] = &[
-    "RequestLimitExceeded",
-    "Throttling",
-    "ThrottlingException",
-    "ThrottledException",
-    "RequestThrottled",
-    "RequestThrottledException",
-    "EC2ThrottledException",
-    "TooManyRequestsException",
-    "SlowDown",
     "BandwidthLimitExceeded",
     "ConcurrentTagAccess",
     "CreditSpecificationUpdateInProgress",
+    "EC2ThrottledException",
 ];
 
 /// The service failed on the way; what it had done by then is not known.
-const UNKNOWN_OUTCOME: &[&str] = &[
-    "InternalError",
-    "InternalFailure",
-    "ServerInternal",
-    "ServiceUnavailable",
-    "Unavailable",
-    "RequestTimeout",
-];
+const UNKNOWN_OUTCOME: &[&str] = &["ServerInternal", "Unavailable"];
 
 /// The client token was used before, for other parameters or for instances that have ended since.
 const IDEMPOTENCY_MISMATCH: &[&str] = &["IdempotentParameterMismatch", "IdempotentInstanceTerminated"];
 
-/// Nothing was done, and the same request will never do; beside these, codes with one of `REFUSED_BEGINNINGS`.
+/// Nothing was done, and the same request will never do.
 const REFUSED: &[&str] = &[
-    "AccessDenied",
-    "AccessDeniedException",
-    "AuthFailure",
     "Blocked",
     "BootForVolumeTypeUnsupported",
     "DefaultVpcDoesNotExist",
     "EncryptedVolumesNotSupported",
-    "ExpiredToken",
-    "ExpiredTokenException",
     "FilterLimitExceeded",
-    "IncompleteSignature",
     "IncorrectInstanceState",
     "InstanceCreditSpecification.NotSupported",
     "NonEBSInstance",
     "NoSuchVersion",
     "OperationNotPermitted",
-    "OptInRequired",
     "PendingVerification",
     "RequestResourceCountExceeded",
     "ResourceCountExceeded",
     "SecurityGroupsPerInstanceLimitExceeded",
     "SecurityGroupsPerInterfaceLimitExceeded",
-    "SignatureDoesNotMatch",
     "TagLimitExceeded",
     "TagPolicyViolation",
-    "UnrecognizedClientException",
-    "ValidationError",
     "VPCIdNotSpecified",
     "VPCResourceNotSpecified",
 ];
-const REFUSED_BEGINNINGS: &[&str] =
-    &["Invalid", "Malformed", "Missing", "Unauthorized", "Unknown", "Unsupported"];
 
 /// What kind of failure it is; the variants of [`Ec2Error`] without what they carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -186,7 +160,7 @@ impl Ec2Error {
     /// ```
     #[must_use]
     pub fn no_reply(why: &str) -> Self {
-        Self::UnknownOutcome(ErrorDetail::local(0, "NoReply", why))
+        Self::UnknownOutcome(ErrorDetail::no_reply(why))
     }
 
     /// Returns what kind of failure it is.
@@ -231,7 +205,7 @@ impl Ec2Error {
 
     /// Describes a success that cannot be read: the request was carried out, but what it did is not known.
     pub(super) fn unreadable(response: &Response<Vec<u8>>, why: &str) -> Self {
-        Self::UnknownOutcome(ErrorDetail::local(response.status().as_u16(), "UnreadableReply", why))
+        Self::UnknownOutcome(ErrorDetail::unreadable(response.status(), why))
     }
 
     /// Describes a listing whose page names itself as the next one.
@@ -244,11 +218,7 @@ impl Ec2Error {
     }
 
     fn from_fault(fault: Fault) -> Self {
-        let class = if fault.is_clock_skew() {
-            ErrorClass::ClockSkew
-        } else {
-            classify(&fault.detail.code, fault.detail.status)
-        };
+        let class = own_class(&fault.detail.code).unwrap_or_else(|| CommonError::of(&fault).into());
         let detail = fault.detail;
         match class {
             ErrorClass::InsufficientCapacity => Self::InsufficientCapacity(detail),
@@ -264,9 +234,7 @@ impl Ec2Error {
     }
 }
 
-/// Decides by the code, and by the status only where the code does not: a server's failure without a known code may have
-/// come after the effect, so that it is an unknown outcome and never a refusal.
-fn classify(code: &str, status: u16) -> ErrorClass {
+fn own_class(code: &str) -> Option<ErrorClass> {
     let tables = [
         (INSUFFICIENT_CAPACITY, ErrorClass::InsufficientCapacity),
         (QUOTA, ErrorClass::Quota),
@@ -276,16 +244,18 @@ fn classify(code: &str, status: u16) -> ErrorClass {
         (&["InvalidInstanceID.NotFound"], ErrorClass::NotFound),
         (REFUSED, ErrorClass::Refused),
     ];
-    if let Some((_, class)) = tables.iter().find(|(codes, _)| codes.contains(&code)) {
-        return *class;
-    }
-    match status {
-        429 => ErrorClass::Throttled,
-        408 | 500.. => ErrorClass::UnknownOutcome,
-        _ if REFUSED_BEGINNINGS.iter().any(|beginning| code.starts_with(beginning)) => ErrorClass::Refused,
-        // A reply without a code, as a proxy writes it, says as much by its status.
-        _ if matches!(code, "Http401" | "Http403") => ErrorClass::Refused,
-        _ => ErrorClass::Unclassified,
+    tables.iter().find(|(codes, _)| codes.contains(&code)).map(|(_, class)| *class)
+}
+
+impl From<CommonError> for ErrorClass {
+    fn from(error: CommonError) -> Self {
+        match error {
+            CommonError::Throttled => Self::Throttled,
+            CommonError::UnknownOutcome => Self::UnknownOutcome,
+            CommonError::Expired | CommonError::Refused => Self::Refused,
+            CommonError::ClockSkew => Self::ClockSkew,
+            CommonError::Unclassified => Self::Unclassified,
+        }
     }
 }
 

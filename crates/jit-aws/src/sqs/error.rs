@@ -8,34 +8,13 @@
 use http::Response;
 use serde::de::DeserializeOwned;
 
+use crate::common_error::CommonError;
 use crate::json;
 use crate::reply::{ErrorDetail, Fault};
 use crate::sigv4::CLOCK_SKEW_REMEDY;
 
 /// Nothing was done; the same request will do later. `OverLimit`: too many messages are received and not deleted.
-const THROTTLED: &[&str] = &[
-    "KmsThrottled",
-    "OverLimit",
-    "RequestLimitExceeded",
-    "RequestThrottled",
-    "RequestThrottledException",
-    "SlowDown",
-    "Throttling",
-    "ThrottlingException",
-    "ThrottledException",
-    "TooManyRequestsException",
-];
-
-/// The service failed on the way; what it had done by then is not known.
-const UNKNOWN_OUTCOME: &[&str] = &[
-    "InternalError",
-    "InternalFailure",
-    "InternalServerError",
-    "RequestTimeout",
-    "RequestTimeoutException",
-    "ServiceUnavailable",
-    "ServiceUnavailableException",
-];
+const THROTTLED: &[&str] = &["KmsThrottled", "OverLimit"];
 
 /// There is no such queue in this account and region.
 const QUEUE_DOES_NOT_EXIST: &[&str] = &["NonExistentQueue", "QueueDeletedRecently", "QueueDoesNotExist"];
@@ -43,29 +22,21 @@ const QUEUE_DOES_NOT_EXIST: &[&str] = &["NonExistentQueue", "QueueDeletedRecentl
 /// The handle is none of this queue's.
 const RECEIPT_HANDLE_INVALID: &[&str] = &["ReceiptHandleIsInvalid"];
 
-/// Nothing was done, and the same request will never do; beside these, codes with one of `REFUSED_BEGINNINGS`.
+/// Nothing was done, and the same request will never do.
 const REFUSED: &[&str] = &[
-    "AccessDenied",
-    "AccessDeniedException",
-    "AuthFailure",
     "BatchEntryIdsNotDistinct",
     "BatchRequestTooLong",
     "EmptyBatchRequest",
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "IncompleteSignature",
-    "IncompleteSignatureException",
+    "KmsAccessDenied",
+    "KmsDisabled",
+    "KmsInvalidKeyUsage",
+    "KmsInvalidState",
+    "KmsNotFound",
+    "KmsOptInRequired",
     "MessageTooLong",
-    "NotAuthorized",
-    "OptInRequired",
-    "SerializationException",
-    "SignatureDoesNotMatch",
     "TooManyEntriesInBatchRequest",
-    "ValidationError",
-    "ValidationException",
+    "UnsupportedOperation",
 ];
-const REFUSED_BEGINNINGS: &[&str] =
-    &["Invalid", "Kms", "Malformed", "Missing", "Unauthorized", "Unknown", "Unrecognized", "Unsupported"];
 
 /// What the codes of the older protocol begin with.
 const QUERY_NAMESPACE: &str = "AWS.SimpleQueueService.";
@@ -129,7 +100,7 @@ impl SqsError {
     /// ```
     #[must_use]
     pub fn no_reply(why: &str) -> Self {
-        Self::UnknownOutcome(ErrorDetail::local(0, "NoReply", why))
+        Self::UnknownOutcome(ErrorDetail::no_reply(why))
     }
 
     /// Returns what kind of failure it is.
@@ -165,17 +136,12 @@ impl SqsError {
         if !response.status().is_success() {
             return Err(Self::from_fault(json::read_fault(response)));
         }
-        json::read_success(response).map_err(|why| {
-            Self::UnknownOutcome(ErrorDetail::local(response.status().as_u16(), "UnreadableReply", why))
-        })
+        json::read_success(response)
+            .map_err(|why| Self::UnknownOutcome(ErrorDetail::unreadable(response.status(), why)))
     }
 
     fn from_fault(fault: Fault) -> Self {
-        let class = if fault.is_clock_skew() {
-            ErrorClass::ClockSkew
-        } else {
-            classify(&fault.detail.code, fault.detail.status)
-        };
+        let class = own_class(&fault.detail.code).unwrap_or_else(|| CommonError::of(&fault).into());
         let detail = fault.detail;
         match class {
             ErrorClass::Throttled => Self::Throttled(detail),
@@ -189,27 +155,31 @@ impl SqsError {
     }
 }
 
-/// Decides by the code, and by the status only where the code does not: a server's failure without a known code may have
-/// come after the effect, so that it is an unknown outcome and never a refusal.
+/// Classifies what a batch says of one of its entries.
 pub(super) fn classify(code: &str, status: u16) -> ErrorClass {
+    own_class(code).unwrap_or_else(|| CommonError::of_code(code, status).into())
+}
+
+fn own_class(code: &str) -> Option<ErrorClass> {
     let code = code.strip_prefix(QUERY_NAMESPACE).unwrap_or(code);
     let tables = [
         (THROTTLED, ErrorClass::Throttled),
-        (UNKNOWN_OUTCOME, ErrorClass::UnknownOutcome),
         (QUEUE_DOES_NOT_EXIST, ErrorClass::QueueDoesNotExist),
         (RECEIPT_HANDLE_INVALID, ErrorClass::ReceiptHandleInvalid),
         (REFUSED, ErrorClass::Refused),
     ];
-    if let Some((_, class)) = tables.iter().find(|(codes, _)| codes.contains(&code)) {
-        return *class;
-    }
-    match status {
-        429 => ErrorClass::Throttled,
-        408 | 500.. => ErrorClass::UnknownOutcome,
-        _ if REFUSED_BEGINNINGS.iter().any(|beginning| code.starts_with(beginning)) => ErrorClass::Refused,
-        // A reply without a code, as a proxy writes it, says as much by its status.
-        _ if matches!(code, "Http401" | "Http403") => ErrorClass::Refused,
-        _ => ErrorClass::Unclassified,
+    tables.iter().find(|(codes, _)| codes.contains(&code)).map(|(_, class)| *class)
+}
+
+impl From<CommonError> for ErrorClass {
+    fn from(error: CommonError) -> Self {
+        match error {
+            CommonError::Throttled => Self::Throttled,
+            CommonError::UnknownOutcome => Self::UnknownOutcome,
+            CommonError::Expired | CommonError::Refused => Self::Refused,
+            CommonError::ClockSkew => Self::ClockSkew,
+            CommonError::Unclassified => Self::Unclassified,
+        }
     }
 }
 

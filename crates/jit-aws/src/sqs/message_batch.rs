@@ -151,7 +151,6 @@ impl MessageBatch {
     /// ```
     pub fn parse(&self, response: &Response<Vec<u8>>) -> Result<Vec<Failed>, SqsError> {
         let reply: Reply = SqsError::check(response)?;
-        let status = response.status().as_u16();
         let failed = |(n, handle): (usize, &String)| {
             let id = n.to_string();
             if reply.successful.iter().any(|done| done.id == id) {
@@ -160,9 +159,8 @@ impl MessageBatch {
             let (class, detail) = match reply.failed.iter().find(|fault| fault.id == id) {
                 Some(fault) => fault.read(),
                 None => {
-                    let detail =
-                        ErrorDetail::local(status, "UnreadableReply", "the reply leaves an entry out");
-                    (ErrorClass::UnknownOutcome, detail)
+                    let why = "the reply leaves an entry out";
+                    (ErrorClass::UnknownOutcome, ErrorDetail::unreadable(response.status(), why))
                 }
             };
             Some(Failed { receipt_handle: handle.clone(), class, detail })

@@ -7,6 +7,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::endpoint::Endpoint;
+use crate::is_account_id;
 
 /// The most characters of a queue's name.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html> (read 2026-11-22)
@@ -43,7 +44,7 @@ impl QueueUrl {
     /// # Errors
     /// [`InvalidQueue`] when account or name cannot be one.
     pub fn new(endpoint: &Endpoint, account: &str, name: &str) -> Result<Self, InvalidQueue> {
-        if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+        if !is_account_id(account) {
             return Err(InvalidQueue::Account);
         }
         let is_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');

@@ -5,7 +5,8 @@
 use http::Response;
 use serde::Deserialize;
 
-use super::error::UNAVAILABLE;
+use crate::common_error::CommonError;
+use crate::is_account_id;
 use crate::reply::{self, ErrorDetail, Fault};
 use crate::sigv4::CLOCK_SKEW_REMEDY;
 
@@ -88,13 +89,11 @@ pub fn parse_caller_identity(response: &Response<Vec<u8>>) -> Result<CallerIdent
 }
 
 fn classify(fault: Fault) -> CallerError {
-    if fault.is_clock_skew() {
-        return CallerError::ClockSkew(fault.detail);
-    }
-    match fault.detail.status {
-        _ if UNAVAILABLE.contains(&fault.detail.code.as_str()) => CallerError::Unavailable(fault.detail),
-        408 | 429 | 500.. => CallerError::Unavailable(fault.detail),
-        400..500 => CallerError::Refused(fault.detail),
+    match CommonError::of(&fault) {
+        CommonError::ClockSkew => CallerError::ClockSkew(fault.detail),
+        CommonError::Throttled | CommonError::UnknownOutcome => CallerError::Unavailable(fault.detail),
+        // Whatever else it has against the request of an instance, it does not vouch for it.
+        _ if (400..500).contains(&fault.detail.status) => CallerError::Refused(fault.detail),
         _ => CallerError::Malformed("sts answered neither with a success nor with an error"),
     }
 }
@@ -104,12 +103,11 @@ fn read_arn(result: ReplyResult) -> Result<CallerIdentity, CallerError> {
     if arn.len() > ARN_BYTES_MAX {
         return Err(CallerError::Malformed("the arn is too long"));
     }
-    let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let ["arn", _, service, _, arn_account, resource] = parts[..] else {
         return Err(CallerError::Malformed("the arn has another form than an arn"));
     };
-    if !is_account || arn_account != account {
+    if !is_account_id(&account) || arn_account != account {
         return Err(CallerError::Malformed("the account is none, or not that of the arn"));
     }
     let names: Vec<&str> = resource.split('/').collect();

@@ -1,47 +1,17 @@
 //! Why STS gave no credentials, by what to do next.
 //! Not here: what STS says about a caller's identity (`caller.rs`), and waiting.
 
+use crate::common_error::CommonError;
 use crate::reply::{ErrorDetail, Fault};
 use crate::sigv4::CLOCK_SKEW_REMEDY;
 
-/// Codes that say that STS could not answer now, though their status is that of a caller's fault.
+/// The identity provider could not be asked, though the status is that of a caller's fault.
 ///
-/// <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html> and, for the identity provider,
-/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>.
-pub(super) const UNAVAILABLE: &[&str] = &[
-    "Throttling",
-    "ThrottlingException",
-    "RequestLimitExceeded",
-    "ServiceUnavailable",
-    "InternalFailure",
-    "IDPCommunicationError",
-];
-
-/// The key's session token or the provider's token is past its end.
-const EXPIRED: &[&str] = &["ExpiredToken", "ExpiredTokenException"];
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>
+const UNAVAILABLE: &[&str] = &["IDPCommunicationError"];
 
 /// Codes of which it is known that only a person can help.
-const REFUSED: &[&str] = &[
-    "AccessDenied",
-    "AccessDeniedException",
-    "IDPRejectedClaim",
-    "IncompleteSignature",
-    "InvalidAction",
-    "InvalidClientTokenId",
-    "InvalidIdentityToken",
-    "InvalidParameterCombination",
-    "InvalidParameterValue",
-    "MalformedPolicyDocument",
-    "MissingAuthenticationToken",
-    "MissingParameter",
-    "NotAuthorized",
-    "OptInRequired",
-    "PackedPolicyTooLarge",
-    "RegionDisabledException",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-    "ValidationError",
-];
+const REFUSED: &[&str] = &["IDPRejectedClaim", "PackedPolicyTooLarge", "RegionDisabledException"];
 
 /// Why STS gave no credentials.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,24 +38,19 @@ pub enum StsError {
 
 impl StsError {
     pub(super) fn of(fault: Fault) -> Self {
-        if fault.is_clock_skew() {
-            return Self::ClockSkew(fault.detail);
-        }
-        let is_in = |codes: &[&str]| codes.contains(&fault.detail.code.as_str());
-        if is_in(UNAVAILABLE) {
+        let code = fault.detail.code.as_str();
+        if UNAVAILABLE.contains(&code) {
             return Self::Unavailable(fault.detail);
         }
-        if is_in(EXPIRED) {
-            return Self::Expired(fault.detail);
-        }
-        if is_in(REFUSED) {
+        if REFUSED.contains(&code) {
             return Self::Refused(fault.detail);
         }
-        match fault.detail.status {
-            408 | 429 | 500.. => Self::Unavailable(fault.detail),
-            // A reply without a code, as a proxy writes it, says as much by its status.
-            401 | 403 if fault.detail.code.starts_with("Http") => Self::Refused(fault.detail),
-            _ => Self::Unclassified(fault.detail),
+        match CommonError::of(&fault) {
+            CommonError::Throttled | CommonError::UnknownOutcome => Self::Unavailable(fault.detail),
+            CommonError::Expired => Self::Expired(fault.detail),
+            CommonError::Refused => Self::Refused(fault.detail),
+            CommonError::ClockSkew => Self::ClockSkew(fault.detail),
+            CommonError::Unclassified => Self::Unclassified(fault.detail),
         }
     }
 }
@@ -95,6 +60,7 @@ mod tests {
     use http::Response;
 
     use super::*;
+    use crate::common_error::assert_each_code_once;
     use crate::reply;
 
     fn error(status: u16, code: &str, message: &str) -> StsError {
@@ -139,8 +105,6 @@ mod tests {
 
     #[test]
     fn no_code_is_in_two_tables() {
-        let all: Vec<&str> = [UNAVAILABLE, EXPIRED, REFUSED].concat();
-        let unique: std::collections::BTreeSet<&str> = all.iter().copied().collect();
-        assert_eq!(unique.len(), all.len());
+        assert_each_code_once(&[UNAVAILABLE, REFUSED]);
     }
 }

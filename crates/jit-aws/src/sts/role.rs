@@ -4,6 +4,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::is_account_id;
+
 /// The longest ARN of a role, in characters.
 ///
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>, `RoleArn`.
@@ -27,12 +29,11 @@ impl RoleArn {
         let ["arn", partition, "iam", "", account, resource] = parts[..] else { return None };
         let is_partition =
             partition.starts_with("aws") && partition.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
-        let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
         let name = resource.strip_prefix("role/")?;
         let is_name = !name.is_empty()
             && name.split('/').all(|part| !part.is_empty())
             && name.bytes().all(|b| b.is_ascii_graphic());
-        (is_partition && is_account && is_name && text.len() <= ROLE_ARN_CHARS_MAX)
+        (is_partition && is_account_id(account) && is_name && text.len() <= ROLE_ARN_CHARS_MAX)
             .then(|| Self(text.to_owned()))
     }
 

@@ -1,5 +1,7 @@
 //! The shapes of names and ids: what can be told from the text alone. Whether the thing exists, only its owner knows.
 
+use jit_aws::ec2::is_resource_id;
+use jit_aws::is_account_id;
 use jit_domain::ids::{
     Cloud, Digest, ImageId, InstallationId, Login, MachineType, PoolName, Region, RepositoryName,
     RunnerGroupId, SubnetId,
@@ -109,7 +111,7 @@ pub(super) const REGION: Text<Region> = Text {
 pub(super) const SUBNET: Text<SubnetId> = Text {
     rule: "`subnet-` and 8 or 17 hexadecimal digits",
     example: "subnet-0123456789abcdef0",
-    parse: |t| has_id(t, "subnet-").then(|| SubnetId::new(t)),
+    parse: |t| is_resource_id(t, "subnet-").then(|| SubnetId::new(t)),
 };
 
 /// An image's id, or the parameter of Systems Manager that holds it:
@@ -118,14 +120,14 @@ pub(super) const IMAGE: Text<ImageId> = Text {
     rule: "`ami-` and 8 or 17 hexadecimal digits, or `resolve:ssm:` and the path of a parameter that holds such an id, such as \
            `resolve:ssm:/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id`",
     example: "ami-0123456789abcdef0",
-    parse: |t| (images::is_id(t) || images::parameter(t).is_some()).then(|| ImageId::new(t)),
+    parse: |t| (is_resource_id(t, "ami-") || images::parameter(t).is_some()).then(|| ImageId::new(t)),
 };
 
 /// A security group's id.
 pub(super) const SECURITY_GROUP: Text<String> = Text {
     rule: "`sg-` and 8 or 17 hexadecimal digits",
     example: "sg-0123456789abcdef0",
-    parse: |t| has_id(t, "sg-").then(|| t.to_owned()),
+    parse: |t| is_resource_id(t, "sg-").then(|| t.to_owned()),
 };
 
 /// A machine type of EC2: <https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html>.
@@ -154,7 +156,7 @@ pub(super) const INSTANCE_PROFILE: Text<String> = Text {
         let machine = Machine { instance_profile: Some(t.to_owned()), ..Machine::default() };
         let (account, name) = machine.runner_role()?;
         let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b);
-        (is_account(account) && name.len() <= 128 && name.bytes().all(is_allowed) && t.len() <= 1600)
+        (is_account_id(account) && name.len() <= 128 && name.bytes().all(is_allowed) && t.len() <= 1600)
             .then(|| t.to_owned())
     },
 };
@@ -214,7 +216,7 @@ pub(super) enum Backend {
 pub(super) const ACCOUNT: Text<String> = Text {
     rule: "the twelve digits of an AWS account",
     example: "123456789012",
-    parse: |t| is_account(t).then(|| t.to_owned()),
+    parse: |t| is_account_id(t).then(|| t.to_owned()),
 };
 
 /// Whether launching is paused.
@@ -237,17 +239,6 @@ fn name(text: &str, most: usize) -> Option<String> {
     let plain = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     let starts_with_letter = text.starts_with(|c: char| c.is_ascii_lowercase());
     (plain && starts_with_letter && text.len() <= most && !text.ends_with('-')).then(|| text.to_owned())
-}
-
-/// EC2's ids have 8 hexadecimal digits, or 17 since 2016:
-/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html>.
-fn has_id(text: &str, prefix: &str) -> bool {
-    let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-    text.strip_prefix(prefix).is_some_and(|id| [8, 17].contains(&id.len()) && id.bytes().all(is_hex))
-}
-
-fn is_account(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn plain_ascii(text: &str) -> bool {

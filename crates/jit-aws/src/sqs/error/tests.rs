@@ -1,11 +1,10 @@
 //! Every class of error, in the forms in which SQS and its emulators send it.
 
-use std::collections::BTreeSet;
-
 use http::StatusCode;
 use proptest::prelude::*;
 
 use super::*;
+use crate::common_error::assert_each_code_once;
 use crate::sqs::{ReceiveMessage, SendMessage};
 
 fn error(status: u16, kind: &str, message: &str) -> SqsError {
@@ -88,9 +87,7 @@ fn a_success_that_cannot_be_read_is_an_unknown_outcome() {
 
 #[test]
 fn no_code_is_in_two_tables() {
-    let tables = [THROTTLED, UNKNOWN_OUTCOME, QUEUE_DOES_NOT_EXIST, RECEIPT_HANDLE_INVALID, REFUSED];
-    let unique: BTreeSet<&str> = tables.iter().copied().flatten().copied().collect();
-    assert_eq!(unique.len(), tables.iter().map(|table| table.len()).sum::<usize>());
+    assert_each_code_once(&[THROTTLED, QUEUE_DOES_NOT_EXIST, RECEIPT_HANDLE_INVALID, REFUSED]);
 }
 
 proptest! {
