@@ -54,6 +54,16 @@ pub trait Effects {
     fn log(&self, line: &str);
 }
 
+/// Waits between `least` and twice as long, so that those who failed together do not come again together.
+pub(crate) async fn pause(effects: &impl Effects, least: Duration) {
+    let mut byte = [0_u8; 1];
+    effects.random(&mut byte);
+    // In whole milliseconds, as clocks and timers of hosts count.
+    let least_ms = u64::try_from(least.as_millis()).unwrap_or(u64::MAX / 512);
+    let jitter_ms = least_ms * u64::from(byte[0]) / 255;
+    effects.sleep(Duration::from_millis(least_ms + jitter_ms)).await;
+}
+
 /// Why a request has no reply.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {

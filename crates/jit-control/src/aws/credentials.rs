@@ -65,9 +65,6 @@ pub(super) async fn of<E: Effects>(
     region: &Region,
     timeout: Duration,
 ) -> Result<Credentials, CredentialError> {
-    if let CredentialSource::Key(key) = &access.source {
-        return Ok(key.clone());
-    }
     let fetch = async || fetch_now(effects, access, region, timeout.min(limits::CALL_TIMEOUT)).await;
     let waiting = (effects, timeout, CredentialError::Late);
     let kept = access.kept.get(waiting, |kept| is_fresh(kept, effects), fetch).await?;

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use jit_domain::time::Timestamp;
 
-use super::{Effects, KeyValue, KeyValueError, KeyValueReply};
+use super::{Effects, KeyValue, KeyValueError, KeyValueReply, pause};
 
 /// Tries of one operation. Two Spin processes on one sqlite file answer "database is locked" to about one call in 27
 /// while both write, so three in a row are rare and mean that something is wrong.
 const TRIES: u32 = 3;
-/// The wait before the next try lies between this and twice this, so that two losers do not collide again.
-const RETRY_WAIT_MS: u64 = 10;
+/// The shortest wait before the next try.
+const RETRY_WAIT: Duration = Duration::from_millis(10);
 /// Longest key: the limit that Spin documents for its file store; the host does not enforce it.
 pub(crate) const KEY_BYTES_MAX: usize = 256;
 /// Longest value with whatever header it has: a little more than the ledger and the queue let through.
@@ -96,10 +96,7 @@ impl<E: Effects> Store<'_, E> {
 
     /// Waits a little, by a random amount.
     pub(crate) async fn pause(&self) {
-        let mut byte = [0_u8; 1];
-        self.effects.random(&mut byte);
-        let jitter_ms = RETRY_WAIT_MS * u64::from(byte[0]) / 255;
-        self.effects.sleep(Duration::from_millis(RETRY_WAIT_MS + jitter_ms)).await;
+        pause(self.effects, RETRY_WAIT).await;
     }
 }
 

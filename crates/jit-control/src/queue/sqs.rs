@@ -23,7 +23,7 @@ use jit_domain::policy::AwsStorage;
 use super::key_value::BODY_BYTES_MAX;
 use super::{Message, Queue, QueueError, QueueName};
 use crate::aws::Aws;
-use crate::effects::{Effects, Request, Response, SendError};
+use crate::effects::{Effects, Request, Response, SendError, pause};
 use crate::limits::{CALL_TIMEOUT, CALLS_AT_ONCE_MAX};
 
 /// The attribute of a dead letter that says why it is one.
@@ -128,23 +128,13 @@ impl<'e, E: Effects> SqsQueue<'e, E> {
         timeout: Duration,
         parse: impl Fn(&Response) -> Result<T, SqsError>,
     ) -> Result<T, CallError> {
-        for pause in limits::PAUSES {
+        for least in limits::PAUSES {
             match self.call(request(), timeout, &parse).await {
-                Err(error) if error.may_pass() => self.pause(pause).await,
+                Err(error) if error.may_pass() => pause(self.effects, least).await,
                 done => return done,
             }
         }
         self.call(request(), timeout, &parse).await
-    }
-
-    /// Waits between half and all of the given time, so that those who were refused together do not come again together.
-    async fn pause(&self, most: Duration) {
-        let mut random = [0_u8; 4];
-        self.effects.random(&mut random);
-        let half = most / 2;
-        self.effects
-            .sleep(half + half.mul_f64(f64::from(u32::from_be_bytes(random)) / f64::from(u32::MAX)))
-            .await;
     }
 
     async fn send_to(&self, message: SendMessage) -> Result<String, CallError> {
@@ -245,7 +235,7 @@ impl<E: Effects> Queue for SqsQueue<'_, E> {
             if haul.0.is_empty() && !is_long && (in_time() || answers == 0) {
                 // Nothing, or nobody answered: one poll that asks all servers, or asks once more.
                 if error.is_some() {
-                    self.pause(limits::PAUSES[0]).await;
+                    pause(self.effects, limits::PAUSES[0]).await;
                 }
                 (polls, wait) = (1, limits::LONG_POLL);
                 continue;

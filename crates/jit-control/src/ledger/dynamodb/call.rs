@@ -2,14 +2,13 @@
 //! What a lost condition means is not here: `commit` knows.
 
 use std::fmt::Display;
-use std::time::Duration;
 
 use jit_aws::dynamodb::{Cancellation, DynamoDbError, Item};
 use jit_domain::time::Timestamp;
 
-use super::limits::{CALL_TIMEOUT, TRIES_MAX, WAIT_MS};
+use super::limits::{CALL_TIMEOUT, TRIES_MAX, WAIT};
 use super::{DynamoDbLedger, busy, refused};
-use crate::effects::{Effects, Request, Response, SendError};
+use crate::effects::{Effects, Request, Response, SendError, pause};
 use crate::ledger::LedgerError;
 
 /// What came of a request.
@@ -87,11 +86,7 @@ impl<E: Effects> DynamoDbLedger<'_, E> {
 
     /// Waits before a further try, the longer the more there were.
     pub(super) async fn pause(&self, tried: u32) {
-        let mut byte = [0_u8; 1];
-        self.effects.random(&mut byte);
-        let wait_ms = WAIT_MS << tried.min(TRIES_MAX);
-        let jitter_ms = wait_ms * u64::from(byte[0]) / 255;
-        self.effects.sleep(Duration::from_millis(wait_ms + jitter_ms)).await;
+        pause(self.effects, WAIT * (1 << tried.min(TRIES_MAX))).await;
     }
 }
 

@@ -9,7 +9,7 @@ pub(super) const TRIES_MAX: u32 = 4;
 /// No try starts later than this after the first, so that with the last call an operation takes 7 s at most.
 pub(super) const TRIES_WITHIN: Duration = Duration::from_secs(4);
 /// The wait before the second try is between this and twice this, and doubles with each further try.
-pub(super) const WAIT_MS: u64 = 25;
+pub(super) const WAIT: Duration = Duration::from_millis(25);
 /// Requests for one batch of keys: at 350 KiB each, 100 records need three replies.
 pub(super) const ROUNDS_MAX: u32 = 8;
 /// Records of one page of open records.

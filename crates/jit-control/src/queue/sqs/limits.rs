@@ -8,8 +8,8 @@ use std::time::Duration;
 pub const VISIBILITY: Duration = Duration::from_secs(30);
 /// Longest wait for the reply to a send. Three of them and the pauses between stay within the 10 s that GitHub waits for webhook.
 pub const SEND_TIMEOUT: Duration = Duration::from_millis(2_500);
-/// The pauses before the second and the third try, at most; at least half of each is waited.
-pub const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(600)];
+/// The pauses before the second and the third try, at least; up to twice as long is waited.
+pub const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(300)];
 /// No round of receiving starts later than this after the first: what has come by then is worth more than what may come.
 pub const RECEIVE_MAX: Duration = Duration::from_secs(1);
 /// How long the poll waits that makes sure of an empty queue: the least that SQS takes for a long poll.
