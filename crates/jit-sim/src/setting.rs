@@ -3,11 +3,10 @@
 //! Not here: the troubles themselves.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use anyhow::{Result, anyhow};
 use jiff::{SignedDuration, Timestamp};
-use jit_control::configuration;
+use jit_control::configuration::parse;
 use jit_fakes::cloud::{CapacityPool, CapacityType, Delay, Quotas};
 use jit_fakes::github::{
     CancelledOnRerun, Conclusion, DeliveryNoise, JobSpec, NoRunner, RepositoryId, RepositorySelection,
@@ -24,8 +23,11 @@ use crate::timeline::Timeline;
 use crate::workload::{Event, Notice, Workload};
 use crate::world::{World, secrets};
 
+mod configuration;
 mod runs;
 mod troubles;
+
+use self::configuration::Edition;
 
 /// A trouble that a world can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,11 +106,22 @@ const TROUBLES: [Trouble; 23] = [
     Trouble::SmallPages,
 ];
 
+/// Where a world keeps records and messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// In the host's own store.
+    Host,
+    /// In DynamoDB and SQS.
+    Aws,
+}
+
 /// One world, ready to be played.
 #[derive(Debug)]
 pub struct Setting {
     /// Its seed.
     pub seed: u64,
+    /// Where records and messages are.
+    pub store: Store,
     /// Its troubles; none in every fifth world.
     pub troubles: Vec<Trouble>,
     /// What the plane is made of.
@@ -160,21 +173,22 @@ impl Setting {
         } else {
             TROUBLES.into_iter().filter(|trouble| draw.one_in("trouble", *trouble as u64, 5)).collect()
         };
-        Self::with(seed, &troubles, timeline)
+        Self::with(seed, Store::Host, &troubles, timeline)
     }
 
-    /// The world of a seed with these troubles instead of the drawn ones.
+    /// The world of a seed with this store and these troubles instead of the drawn ones.
     ///
     /// # Errors
     /// As [`Setting::of`].
-    pub fn with(seed: u64, troubles: &[Trouble], timeline: Timeline) -> Result<Self> {
+    pub fn with(seed: u64, store: Store, troubles: &[Trouble], timeline: Timeline) -> Result<Self> {
         let draw = Draw(Random::new(seed));
         let has = |trouble| troubles.contains(&trouble);
         let start = Timestamp::from_second(START_S)?;
         let calm_at = start.saturating_add(BUSY)?;
         let caps = caps(&draw, has(Trouble::TightCaps));
-        let configuration = configuration(&caps, Edition::First);
-        let policy = configuration::parse(&configuration).map_err(|faults| anyhow!("{faults:?}"))?;
+        let text = |edition| configuration::configuration(&caps, edition, store);
+        let configuration = text(Edition::First);
+        let policy = parse(&configuration).map_err(|faults| anyhow!("{faults:?}"))?;
         let mut world = World::new(&policy, instances(&draw, seed, troubles), seed, start)?;
         let repositories = repositories(&mut world, &draw);
         dispute(&mut world, &draw);
@@ -197,9 +211,8 @@ impl Setting {
             seed,
             start,
             configuration,
-            reconfigured: has(Trouble::Reconfiguration).then(|| {
-                (troubles::reconfigured_at(&draw, start), self::configuration(&caps, Edition::Second))
-            }),
+            reconfigured: has(Trouble::Reconfiguration)
+                .then(|| (troubles::reconfigured_at(&draw, start), text(Edition::Second))),
             world,
             checks,
             faults: Faults::drawn(seed, rates(&draw, troubles), calm_at),
@@ -209,7 +222,16 @@ impl Setting {
             timeline,
         };
         let instances_max = caps.values().sum();
-        Ok(Self { seed, troubles: troubles.to_vec(), parts, network, workload, calm_at, instances_max })
+        Ok(Self {
+            seed,
+            store,
+            troubles: troubles.to_vec(),
+            parts,
+            network,
+            workload,
+            calm_at,
+            instances_max,
+        })
     }
 }
 
@@ -218,8 +240,8 @@ impl Setting {
     ///
     /// # Errors
     /// As [`Setting::of`].
-    pub fn small(seed: u64, timeline: Timeline) -> Result<Self> {
-        let mut setting = Self::with(seed, &[], timeline)?;
+    pub fn small(seed: u64, store: Store, timeline: Timeline) -> Result<Self> {
+        let mut setting = Self::with(seed, store, &[], timeline)?;
         let job = JobSpec::new("build", &["self-hosted", "linux", "x64"])
             .matrix(2, None)
             .lasting(20, Conclusion::Success);
@@ -244,66 +266,6 @@ fn caps(draw: &Draw, is_tight: bool) -> BTreeMap<String, u64> {
     // Tight enough to be met by most worlds, and wide enough that their jobs come to an end.
     let cap = |n| if is_tight { 8 + draw.below("cap", n, 24) } else { 2_000 };
     [("large".to_owned(), cap(0)), ("default".to_owned(), cap(1))].into()
-}
-
-/// Which text of the configuration.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Edition {
-    First,
-    /// What a launch asks for is other, so that a request rebuilt from it would differ.
-    Second,
-}
-
-/// Two pools with overlapping labels: the special one first, as users are told to write them.
-fn configuration(caps: &BTreeMap<String, u64>, edition: Edition) -> String {
-    let (disk_gib, subnets) = match edition {
-        Edition::First => (40, SUBNETS),
-        Edition::Second => (60, [SUBNETS[1], SUBNETS[0]]),
-    };
-    let mut text = String::from(
-        "[deployment]\nname = \"jit-runners\"\nrunner_prefix = \"jit\"\n\n[agent]\nversion = \"2.336.0\"\n\n[storage]\nbackend = \"key-value\"\n",
-    );
-    for (name, labels, machine_type) in [
-        ("large", "\"self-hosted\", \"linux\", \"x64\", \"large\"", TYPES[1]),
-        ("default", "\"self-hosted\", \"linux\", \"x64\"", TYPES[0]),
-    ] {
-        let cap = caps.get(name).copied().unwrap_or(1);
-        let _ = write!(
-            text,
-            r#"
-[[pool]]
-name = "{name}"
-labels = [{labels}]
-scope = "organisation"
-repositories = []
-runner_group_id = 1
-default_machine_type = "{machine_type}"
-[pool.caps]
-instances = {cap}
-instances_per_organisation = {cap}
-launches_per_hour = 20000
-[[pool.offering]]
-cloud = "aws"
-region = "{REGION}"
-subnets = ["{}", "{}"]
-machine_types = ["{machine_type}"]
-capacity_types = ["spot", "on-demand"]
-[[pool.image]]
-cloud = "aws"
-region = "{REGION}"
-id = "ami-0123456789abcdef0"
-kind = "baked"
-[pool.machine]
-security_groups = ["sg-0123456789abcdef0"]
-instance_profile = "arn:aws:iam::123456789012:instance-profile/jit-runners-runner"
-disk_gib = {disk_gib}
-root_device = "/dev/sda1"
-public_address = "as-subnet"
-"#,
-            subnets[0], subnets[1]
-        );
-    }
-    text
 }
 
 fn instances(draw: &Draw, seed: u64, troubles: &[Trouble]) -> InstanceSettings {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use jit_control::settings::Component;
 use jit_sim::faults::{Address, Fault};
-use jit_sim::setting::{START_S, Setting, Trouble};
+use jit_sim::setting::{START_S, Setting, Store, Trouble};
 use jit_sim::simulation::{Outcome, run};
 use jit_sim::timeline::{Detail, Timeline};
 
@@ -24,15 +24,17 @@ fn play(setting: Setting) -> (Outcome, Vec<(Component, u32)>) {
 #[test]
 fn one_seed_plays_the_same_every_time_and_another_does_not() {
     let troubles = [Trouble::Crashes, Trouble::LostReplies, Trouble::Deliveries, Trouble::BadInstances];
-    let played = |seed| play(Setting::with(seed, &troubles, silent()).unwrap()).0;
-    let first = played(1);
-    assert_eq!(first, played(1));
-    assert_ne!(first.fingerprint, played(2).fingerprint);
+    for store in [Store::Host, Store::Aws] {
+        let played = |seed| play(Setting::with(seed, store, &troubles, silent()).unwrap()).0;
+        let first = played(1);
+        assert_eq!(first, played(1));
+        assert_ne!(first.fingerprint, played(2).fingerprint);
+    }
 }
 
 /// The small world: two jobs of one run, nothing drawn goes wrong.
 fn small() -> Setting {
-    Setting::small(7, silent()).unwrap()
+    Setting::small(7, Store::Host, silent()).unwrap()
 }
 
 /// The invocations to be tried: of each function those with the most effects, which do the most.

@@ -32,8 +32,9 @@ const BOOT: Delay =
     Delay::Uniform { low: SignedDuration::from_secs(60), high: SignedDuration::from_secs(90) };
 /// How long it may take until the last job has begun; 256 registrations take two minutes of GitHub's points.
 const LONGEST: SignedDuration = SignedDuration::from_mins(15);
-/// Longest way of a request.
-const LATENCY: SignedDuration = SignedDuration::from_millis(60);
+/// Longest way of a request, and of one to DynamoDB or SQS: there, and as long back.
+const LATENCY: (SignedDuration, SignedDuration) =
+    (SignedDuration::from_millis(60), SignedDuration::from_millis(20));
 /// How long each job takes: none ends before the last has begun.
 const JOB_S: u64 = 60 * 60;
 const LABELS: [&str; 3] = ["self-hosted", "linux", "x64"];
@@ -121,8 +122,7 @@ fn parts(configuration: String, policy: &Policy, seed: u64, start: Timestamp) ->
         world: World::new(policy, instances, seed, start)?,
         checks: Checks::new(caps.collect(), secrets()),
         faults: Faults::drawn(seed, Rates::default(), start),
-        // Nothing is in the host's store.
-        latency_max: (LATENCY, SignedDuration::ZERO),
+        latency_max: LATENCY,
         outages: Vec::new(),
         clock_jumps: Vec::new(),
         timeline: Timeline::new(u64::try_from(start.as_millisecond())?, Detail::Silent),

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use anyhow::{Result, anyhow, bail};
 use clap::Parser;
 use jiff::SignedDuration;
-use jit_sim::setting::{START_S, Setting, Trouble};
+use jit_sim::setting::{START_S, Setting, Store, Trouble};
 use jit_sim::simulation::{Outcome, run};
 use jit_sim::timeline::{Detail, Timeline};
 
@@ -58,12 +58,12 @@ fn many(arguments: &Arguments) -> Result<()> {
                 }
                 let seed = arguments.first + done;
                 let setting = Setting::of(seed, Timeline::new(start_ms(), Detail::Silent))?;
-                let troubles = setting.troubles.clone();
+                let (store, troubles) = (setting.store, setting.troubles.clone());
                 let (outcome, _) = run(setting)?;
                 if !outcome.violations.is_empty() {
                     lock(&failed).insert(seed);
                 }
-                tell(seed, &commit, &troubles, &outcome);
+                tell(seed, &commit, (store, &troubles), &outcome);
                 lock(&total).add(outcome);
             }
         };
@@ -84,7 +84,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Violations at once, and a sign of life now and then.
-fn tell(seed: u64, commit: &str, troubles: &[Trouble], outcome: &Outcome) {
+fn tell(seed: u64, commit: &str, (store, troubles): (Store, &[Trouble]), outcome: &Outcome) {
     if outcome.violations.is_empty() {
         if seed.is_multiple_of(20) {
             println!("sim: seed {seed} holds, {} jobs, {:#} virtual", outcome.jobs, outcome.played);
@@ -94,7 +94,7 @@ fn tell(seed: u64, commit: &str, troubles: &[Trouble], outcome: &Outcome) {
     let shown = outcome.violations.iter().take(VIOLATIONS_SHOWN);
     let lines: String = shown.map(|violation| format!("sim:   {violation}\n")).collect();
     println!(
-        "sim: seed {seed} of commit {commit} {troubles:?}\n{lines}sim:   replay it with `make sim SEED={seed}`"
+        "sim: seed {seed} of commit {commit}, store {store:?}, troubles {troubles:?}\n{lines}sim:   replay it with `make sim SEED={seed}`"
     );
 }
 
@@ -109,7 +109,12 @@ fn start_ms() -> u64 {
 fn replay(seed: u64, is_verbose: bool) -> Result<()> {
     let detail = if is_verbose { Detail::Everything } else { Detail::Changes };
     let setting = Setting::of(seed, Timeline::new(start_ms(), detail))?;
-    println!("sim: seed {seed} of commit {}, troubles {:?}", commit(), setting.troubles);
+    println!(
+        "sim: seed {seed} of commit {}, store {:?}, troubles {:?}",
+        commit(),
+        setting.store,
+        setting.troubles
+    );
     let (outcome, plane) = run(setting)?;
     for violation in &outcome.violations {
         println!("violation: {violation}");

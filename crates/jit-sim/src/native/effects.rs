@@ -108,7 +108,7 @@ impl Effects for NativeEffects {
         let (address, fault) = self.begin().await;
         let timeout = SignedDuration::try_from(timeout).unwrap_or(SignedDuration::MAX);
         let executor = &self.plane.executor;
-        let (there, back) = self.plane.latency.request(address);
+        let (there, back) = self.plane.latency.of(&request, address);
         let given_up = executor.sleep(timeout);
         let timed_out = || SendError::Unknown("no reply in time".to_owned());
         match fault {

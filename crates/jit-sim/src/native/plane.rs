@@ -247,8 +247,9 @@ impl fmt::Debug for Plane {
 fn break_next(world: &mut World, host: &str, request: &Request) {
     if host.ends_with(".amazonaws.com") {
         let body = String::from_utf8_lossy(request.body());
-        let action = body.split('&').find_map(|pair| pair.strip_prefix("Action="));
-        if let Some(action) = action {
+        let form = body.split('&').find_map(|pair| pair.strip_prefix("Action="));
+        let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
+        if let Some(action) = form.or(target.and_then(|target| Some(target.split_once('.')?.1))) {
             world.aws.faults.on_next(action, 1, cloud::Fault::refused(503, "Unavailable"));
         }
     } else {
@@ -317,9 +318,13 @@ pub struct Latency {
 }
 
 impl Latency {
-    /// Of a request: there and back.
-    pub fn request(&self, address: Address) -> (SignedDuration, SignedDuration) {
-        self.draw(self.max.0, address)
+    /// Of a request: there and back. Records and messages in AWS are as near as those in the host's store.
+    pub fn of(&self, request: &Request, address: Address) -> (SignedDuration, SignedDuration) {
+        let service = request.uri().host().and_then(|host| host.split('.').next());
+        match service {
+            Some("dynamodb" | "sqs") => self.store(address),
+            _ => self.draw(self.max.0, address),
+        }
     }
 
     /// Of an operation on the store: until it happens, and until its caller knows.
