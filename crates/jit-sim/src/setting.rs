@@ -173,7 +173,8 @@ impl Setting {
         } else {
             TROUBLES.into_iter().filter(|trouble| draw.one_in("trouble", *trouble as u64, 5)).collect()
         };
-        Self::with(seed, Store::Host, &troubles, timeline)
+        let store = if draw.one_in("store", 0, 4) { Store::Aws } else { Store::Host };
+        Self::with(seed, store, &troubles, timeline)
     }
 
     /// The world of a seed with this store and these troubles instead of the drawn ones.
