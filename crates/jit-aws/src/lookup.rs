@@ -49,15 +49,17 @@ impl LookupError {
     pub(crate) fn of(response: &Response<Vec<u8>>) -> Self {
         let fault = json::read_fault(response);
         let code = fault.detail.code.as_str();
-        let tables: [(_, fn(ErrorDetail) -> Self); 3] =
-            [(NOT_FOUND, Self::NotFound), (REFUSED, Self::Refused), (UNAVAILABLE, Self::Unavailable)];
-        let own = tables.iter().find(|(codes, _)| codes.contains(&code)).map(|(_, error)| *error);
-        let error = own.unwrap_or_else(|| match CommonError::of(&fault) {
-            CommonError::Throttled | CommonError::UnknownOutcome => Self::Unavailable,
-            CommonError::Expired | CommonError::Refused => Self::Refused,
-            CommonError::ClockSkew => Self::ClockSkew,
-            CommonError::Unclassified => Self::Unclassified,
-        });
+        let error = match code {
+            _ if NOT_FOUND.contains(&code) => Self::NotFound,
+            _ if REFUSED.contains(&code) => Self::Refused,
+            _ if UNAVAILABLE.contains(&code) => Self::Unavailable,
+            _ => match CommonError::of(&fault) {
+                CommonError::Throttled | CommonError::UnknownOutcome => Self::Unavailable,
+                CommonError::Expired | CommonError::Refused => Self::Refused,
+                CommonError::ClockSkew => Self::ClockSkew,
+                CommonError::Unclassified => Self::Unclassified,
+            },
+        };
         error(fault.detail)
     }
 }

@@ -1,19 +1,20 @@
-//! The way to the clouds: launch a try, list what is there, terminate. A launch is rebuilt from its try alone.
+//! The way to the clouds: launch a try, see what is there (`look.rs`), terminate. A launch is rebuilt from its try alone.
+
+mod look;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use jit_aws::ec2::{
-    DescribeInstances, Ec2Error, Filter, InstanceId, InstanceProfile, InstanceState, Market, PageSize,
-    PublicIp, RootVolume, RunInstances, Tag, TerminateInstances,
+    Ec2Error, InstanceId, InstanceProfile, Market, PublicIp, RootVolume, RunInstances, Tag,
+    TerminateInstances,
 };
 use jit_aws::{Endpoint, Service};
 use jit_domain::class::{Batch, Try, client_token};
 use jit_domain::decide::scaleup::Reply;
-use jit_domain::ids::{BatchId, ClassKey, Cloud, InstanceKey, Region};
+use jit_domain::ids::{ClassKey, Cloud, InstanceKey, Region};
 use jit_domain::policy::{CapacityType, Offering, PublicAddress};
 use jit_domain::reason::Reason;
-use jit_domain::time::Timestamp;
 use serde_json::json;
 
 use crate::aws::Aws;
@@ -22,9 +23,11 @@ use crate::images;
 use crate::limits;
 use crate::settings::{AwsAccess, ClaimKeys};
 use crate::shell::{Shell, chain};
-use crate::time::domain_time;
 use crate::token::{self, Token};
 use crate::user_data::UserData;
+
+use self::look::is_live;
+pub use self::look::{Look, Seen};
 
 /// The code of a refusal of ours: the image is the name of a parameter that could not be resolved when the batch was born.
 const IMAGE_NOT_RESOLVED: &str = "ImageNotResolved";
@@ -59,23 +62,6 @@ pub enum CloudError {
     /// Nothing was sent.
     #[error("the cloud was not asked: {0}")]
     NotAsked(String),
-}
-
-/// An instance as a cloud lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
-    /// Its key.
-    pub key: InstanceKey,
-    /// Whether it is pending or running.
-    pub is_live: bool,
-    /// When it was launched.
-    pub launched_at: Timestamp,
-    /// The class in its tags.
-    pub class: Option<ClassKey>,
-    /// The batch in its tags.
-    pub batch: Option<BatchId>,
-    /// The try in its tags.
-    pub try_n: Option<u32>,
 }
 
 impl<'s, 'e, E: Effects> Clouds<'s, 'e, E> {
@@ -191,37 +177,6 @@ impl<'s, 'e, E: Effects> Clouds<'s, 'e, E> {
         Ok((endpoint, request, place))
     }
 
-    /// All instances of this deployment that the region lists, in whatever state; every page, or an error.
-    ///
-    /// # Errors
-    /// [`CloudError`]; a list that is not whole is an error, as absence from it would prove nothing.
-    pub async fn list(
-        &self,
-        cloud: Cloud,
-        region: &Region,
-    ) -> Result<BTreeMap<InstanceKey, Seen>, CloudError> {
-        match cloud {
-            Cloud::Aws => {}
-        }
-        let endpoint = self.ec2(region)?;
-        let filter = Filter::tag("jit-runners:deployment", [self.shell.policy.deployment.as_str()]);
-        let mut wanted = Some(DescribeInstances::page(vec![filter], PageSize::MAX));
-        let mut seen = BTreeMap::new();
-        for _ in 0..limits::CLOUD_PAGES_MAX {
-            let Some(describe) = wanted else { return Ok(seen) };
-            if !self.shell.has_time() {
-                return Err(CloudError::NotAsked("no time was left for a page of the listing".into()));
-            }
-            let page = DescribeInstances::parse(&self.send(&endpoint, describe.request(&endpoint)).await?)?;
-            for instance in &page.instances {
-                let key = aws_key(region, instance.id.as_str());
-                seen.insert(key.clone(), seen_of(key, instance));
-            }
-            wanted = describe.next(&page)?;
-        }
-        Err(CloudError::NotAsked("the listing has too many pages".into()))
-    }
-
     /// Terminates instances, in as few requests as possible. Returns those that are ended, or unknown, which is as good.
     pub async fn terminate(&self, keys: &[InstanceKey]) -> Vec<InstanceKey> {
         let mut by_region: BTreeMap<&Region, Vec<InstanceId>> = BTreeMap::new();
@@ -256,6 +211,9 @@ impl<'s, 'e, E: Effects> Clouds<'s, 'e, E> {
         let mut left = vec![batch];
         // Each round takes at least one id out, or comes to an end.
         while let Some(batch) = left.pop() {
+            if !self.shell.has_time() {
+                return Ok(ended);
+            }
             match TerminateInstances::parse(&self.send(&endpoint, batch.request(&endpoint)).await?) {
                 Ok(done) => ended.extend(done.into_iter().map(|t| aws_key(region, t.id.as_str()))),
                 Err(Ec2Error::NotFound { ids, detail }) => {
@@ -300,22 +258,6 @@ fn reply_of(error: &Ec2Error) -> Reply {
         | Ec2Error::ClockSkew(_)
         | Ec2Error::Unclassified(_) => Reply::Refused(Reason::Refused { code }),
     }
-}
-
-fn seen_of(key: InstanceKey, instance: &jit_aws::ec2::Instance) -> Seen {
-    let tag = |name: &str| instance.tags.get(name).cloned();
-    Seen {
-        key,
-        is_live: is_live(&instance.state),
-        launched_at: instance.launched_at.map(domain_time).unwrap_or_default(),
-        class: tag("jit-runners:class").map(ClassKey::new),
-        batch: tag("jit-runners:batch").map(BatchId::new),
-        try_n: tag("jit-runners:try").and_then(|n| n.parse().ok()),
-    }
-}
-
-fn is_live(state: &InstanceState) -> bool {
-    !matches!(state, InstanceState::ShuttingDown | InstanceState::Terminated)
 }
 
 fn aws_key(region: &Region, id: &str) -> InstanceKey {

@@ -30,6 +30,9 @@ pub const CALLS_AT_ONCE_MAX: usize = 16;
 pub const WRITES_AT_ONCE_MAX: usize = 16;
 /// Pages of one GitHub listing read at most: 100 pages of 100 are GitHub's 10,000 runners of a group.
 pub const GITHUB_PAGES_MAX: usize = 100;
+/// Instances that one request to a cloud asks for by id: EC2 takes 200 values, and half of them leave time for short pages.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html>
+pub const LOOK_IDS_MAX: usize = 100;
 /// Pages of one cloud listing read at most: 1,000 instances each.
 pub const CLOUD_PAGES_MAX: usize = 50;
 /// GitHub's secondary limit: points a minute of one App's installation.

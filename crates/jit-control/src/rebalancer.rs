@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt as _};
+use jit_aws::ec2::InstanceId;
 use jit_domain::class::Scope;
 use jit_domain::decide::rebalancer::{self as decide, CloudView, RunnerView, Step};
 use jit_domain::decide::{lifecycle as lifecycle_decide, supply};
@@ -17,7 +18,7 @@ use jit_github::jobs::WorkflowJob;
 use jit_github::runners::{Deletion, Runner};
 use serde_json::json;
 
-use crate::cloud::{Clouds, Seen};
+use crate::cloud::Clouds;
 use crate::effects::Effects;
 use crate::github::{GitHub, GitHubError, Priority, RunJobs, Runners, activity};
 use crate::lifecycle;
@@ -67,7 +68,7 @@ async fn pass<E: Effects>(shell: &Shell<'_, E>, settings: &KeeperSettings) -> Re
     let mut world = World::read(shell).await?;
     expire_jobs(shell, &world).await?;
     heal_records(shell, &mut world).await?;
-    let clouds = list_clouds(shell, settings, &world).await;
+    let clouds = look_at_clouds(shell, settings, &world).await;
     let runners = match &github {
         Some(github) => list_runners(shell, github, &world).await,
         None => BTreeMap::new(),
@@ -106,36 +107,34 @@ async fn heal_records<E: Effects>(shell: &Shell<'_, E>, world: &mut World) -> Re
     Ok(())
 }
 
-type RegionKey = (Cloud, Region);
+type CloudViews = BTreeMap<InstanceKey, CloudView>;
 
-/// Lists each region that has open instances. A region whose listing failed, or is empty where we know of several live
-/// instances, is left out: absence from it proves nothing.
-async fn list_clouds<E: Effects>(
+/// Asks the clouds about all open instances. Where a region shows none of several that we know, its answer proves nothing.
+async fn look_at_clouds<E: Effects>(
     shell: &Shell<'_, E>,
     settings: &KeeperSettings,
     world: &World,
-) -> BTreeMap<RegionKey, BTreeMap<InstanceKey, Seen>> {
+) -> CloudViews {
     let clouds = Clouds::new(shell, &settings.aws);
-    let mut open: BTreeMap<RegionKey, usize> = BTreeMap::new();
-    for instance in &world.instances {
-        *open.entry((instance.key.cloud, instance.key.region.clone())).or_default() += 1;
+    let mut open: BTreeMap<(Cloud, &Region), Vec<InstanceId>> = BTreeMap::new();
+    for key in world.instances.iter().map(|i| &i.key) {
+        open.entry((key.cloud, &key.region)).or_default().extend(InstanceId::parse(&key.id));
     }
-    let mut listed = BTreeMap::new();
+    let mut views = CloudViews::new();
     for ((cloud, region), known) in open {
-        match clouds.list(cloud, &region).await {
-            Ok(seen) if seen.is_empty() && known > 1 => {
-                shell.error(
-                    "a cloud's empty listing is not believed",
-                    json!({ "region": region.as_str(), "known": known }),
-                );
-            }
-            Ok(seen) => {
-                listed.insert((cloud, region), seen);
-            }
-            Err(error) => shell.failed("a region could not be listed", &error),
+        let look = clouds.look(cloud, region, &known).await;
+        for error in &look.errors {
+            shell.failed("a region could not be looked at", error);
+        }
+        let shows_none = look.views.values().all(|view| *view == CloudView::Absent);
+        if known.len() > 1 && shows_none && !look.views.is_empty() {
+            let fields = json!({ "region": region.as_str(), "known": known.len() });
+            shell.error("a cloud's empty listing is not believed", fields);
+        } else {
+            views.extend(look.views);
         }
     }
-    listed
+    views
 }
 
 type ScopeKey = (InstallationId, Scope);
@@ -202,7 +201,7 @@ async fn weigh_all<E: Effects>(
     shell: &Shell<'_, E>,
     github: Option<&GitHub<'_, '_, E>>,
     world: &mut World,
-    clouds: &BTreeMap<RegionKey, BTreeMap<InstanceKey, Seen>>,
+    clouds: &CloudViews,
     runners: &BTreeMap<ScopeKey, ScopeRunners>,
 ) -> Result<usize, Failure> {
     let mut steps: Vec<Step> = {
@@ -297,16 +296,8 @@ async fn deregistered<E: Effects>(
     }
 }
 
-fn cloud_view(instance: &Instance, listed: &BTreeMap<RegionKey, BTreeMap<InstanceKey, Seen>>) -> CloudView {
-    let key = &instance.key;
-    match listed.get(&(key.cloud, key.region.clone())) {
-        None => CloudView::Unknown,
-        Some(region) => match region.get(key) {
-            Some(seen) if seen.is_live => CloudView::Live,
-            Some(_) => CloudView::Ended,
-            None => CloudView::Absent,
-        },
-    }
+fn cloud_view(instance: &Instance, views: &CloudViews) -> CloudView {
+    views.get(&instance.key).copied().unwrap_or(CloudView::Unknown)
 }
 
 fn runner_view(instance: &Instance, listed: &BTreeMap<ScopeKey, ScopeRunners>) -> RunnerView {

@@ -51,10 +51,10 @@ async fn sweep<E: Effects>(shell: &Shell<'_, E>, settings: &KeeperSettings) -> R
     let mut live: Option<BTreeSet<String>> = Some(world.instances.iter().map(|i| i.key.id.clone()).collect());
     let clouds = Clouds::new(shell, &settings.aws);
     for (cloud, region) in shell.policy.regions() {
-        match clouds.list(cloud, &region).await {
+        match clouds.live(cloud, &region).await {
             Ok(seen) => {
                 if let Some(live) = &mut live {
-                    live.extend(seen.values().filter(|s| s.is_live).map(|s| s.key.id.clone()));
+                    live.extend(seen.keys().map(|key| key.id.clone()));
                 }
                 summary.terminated +=
                     sweep_region(shell, &clouds, &mut world, (cloud, &region), seen).await?;
@@ -85,7 +85,7 @@ async fn sweep_region<E: Effects>(
         .map(|i| (i.key.clone(), i.clone()))
         .collect();
     let mut listed = Vec::new();
-    for seen in seen.values().filter(|s| s.is_live) {
+    for seen in seen.values() {
         shell.check_time("looking up an instance")?;
         if !records.contains_key(&seen.key)
             && let Some(closed) = shell.read::<Instance>(&Instance::key(&seen.key)).await?

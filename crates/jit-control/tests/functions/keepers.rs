@@ -193,7 +193,7 @@ fn a_listing_that_takes_too_long_is_no_listing() {
 
     let begun_at = jit_control::effects::Effects::now(&world);
     let shell = world.shell(Component::Rebalancer);
-    let listed = world.run(Clouds::new(&shell, &settings.aws).list(Cloud::Aws, &Region::new("us-east-1")));
+    let listed = world.run(Clouds::new(&shell, &settings.aws).live(Cloud::Aws, &Region::new("us-east-1")));
     assert!(listed.expect_err("a list that is not whole").to_string().contains("no time was left"));
     assert_in_time(&world, begun_at);
 }

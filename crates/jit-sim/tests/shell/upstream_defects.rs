@@ -166,7 +166,7 @@ fn u09_every_page_of_a_listing_is_read() {
     let variable = |name: &str| stage.variables.get(name).cloned();
     let settings = KeeperSettings::read(Keeper::Rebalancer, variable).unwrap();
     let clouds = Clouds::new(&shell, &settings.aws);
-    let listed = effects.run(clouds.list(Cloud::Aws, &Region::new(REGION))).unwrap().unwrap();
+    let listed = effects.run(clouds.live(Cloud::Aws, &Region::new(REGION))).unwrap().unwrap();
     let ids: BTreeSet<&str> = listed.keys().map(|key| key.id.as_str()).collect();
     assert_eq!(ids, booted.iter().map(|instance| instance.id.as_str()).collect());
     assert_eq!(stage.sent.borrow().iter().filter(|sent| sent.body.contains("DescribeInstances")).count(), 3);
@@ -185,6 +185,39 @@ fn u09_a_listing_without_one_of_its_pages_is_none() {
     let after = stage.open::<jit_domain::instance::Instance>();
     assert_eq!(stage.sent.borrow().iter().filter(|sent| sent.body.contains("DescribeInstances")).count(), 3);
     assert_eq!(after.len(), before.len(), "nobody is gone for being on a page that did not come");
+}
+
+#[test]
+fn u09_what_a_page_shows_counts_though_a_later_page_did_not_come() {
+    let stage = Stage::new();
+    let booted = stage.launch(5);
+    stage.wait(30);
+    let now = jiff_time(stage.effects.now());
+    assert!(stage.world.borrow_mut().aws.power_off(&booted[0].id, now));
+    stage.wait(120);
+    stage.world.borrow_mut().aws.limits_mut().describe_page_max = 2;
+    stage.world.borrow_mut().aws.faults.on_nth("DescribeInstances", 2, Fault::refused(500, "InternalError"));
+    stage.tick(Component::Rebalancer);
+    let open = stage.open::<jit_domain::instance::Instance>();
+    assert!(
+        open.iter().all(|instance| instance.key.id != booted[0].id),
+        "it was on the first page, and has ended"
+    );
+    assert_eq!(open.len(), 4, "the others are on later pages");
+}
+
+#[test]
+fn u09_a_sweep_is_not_told_of_what_has_ended() {
+    let stage = Stage::new();
+    let booted = stage.launch(5);
+    stage.wait(30);
+    let now = jiff_time(stage.effects.now());
+    assert!(booted.iter().skip(1).all(|ended| stage.world.borrow_mut().aws.power_off(&ended.id, now)));
+    stage.wait(120);
+    stage.world.borrow_mut().aws.limits_mut().describe_page_max = 1;
+    stage.sent.borrow_mut().clear();
+    stage.tick(Component::Scaledown);
+    assert_eq!(stage.sent.borrow().iter().filter(|sent| sent.body.contains("DescribeInstances")).count(), 1);
 }
 
 #[test]
