@@ -195,7 +195,7 @@ impl Setting {
         dispute(&mut world, &draw);
         registrations(&mut world, &draw);
         trouble_world(&mut world, &draw, troubles);
-        let mut workload = runs::drawn(&draw, start, &repositories, has(Trouble::Cancels));
+        let mut workload = runs::drawn(&draw, start, &repositories, troubles);
         trouble_workload(&mut workload, &draw, start, troubles);
         trouble_accounts(&mut workload, &draw, start, &repositories, troubles);
         troubles::add(&mut workload, &draw, (start, calm_at), troubles, world.installation);
@@ -327,9 +327,6 @@ fn dispute(world: &mut World, draw: &Draw) {
     if draw.one_in("rerun", 0, 2) {
         settings.disputed.cancelled_on_rerun = CancelledOnRerun::Stays;
     }
-    let minutes = *draw.pick("jit life", 0, &[10, 60]);
-    settings.times.jit_life = SignedDuration::from_mins(minutes);
-    settings.times.idle_life = Some(SignedDuration::from_mins(minutes));
 }
 
 fn trouble_world(world: &mut World, draw: &Draw, troubles: &[Trouble]) {

@@ -2,9 +2,9 @@
 //! Not here: what goes wrong with them.
 
 use jiff::{SignedDuration, Timestamp};
-use jit_fakes::github::{Conclusion, Gate, JobSpec, RepositoryId, WorkflowSpec};
+use jit_fakes::github::{Conclusion, Gate, JobSpec, Others, RepositoryId, WorkflowSpec};
 
-use super::Draw;
+use super::{Draw, Trouble};
 use crate::workload::{Event, Workload};
 
 /// Runs of all forms within the busy time.
@@ -12,11 +12,18 @@ pub(super) fn drawn(
     draw: &Draw,
     start: Timestamp,
     repositories: &[RepositoryId],
-    has_cancels: bool,
+    troubles: &[Trouble],
 ) -> Workload {
     let mut workload = Workload::default();
-    if draw.one_in("crowd", 0, 160) {
+    let has_cancels = troubles.contains(&Trouble::Cancels);
+    // With troubles, a crowd asks again and again, and such a world takes ten minutes to play.
+    let crowds = if troubles.is_empty() { 40 } else { 2_000 };
+    if draw.one_in("crowd", 0, crowds) {
         crowd(&mut workload, draw, start, repositories);
+        return workload;
+    }
+    if draw.one_in("day", 0, 300) {
+        day(&mut workload, draw, start, repositories);
         return workload;
     }
     let runs = *draw.pick("runs", 0, &[1, 3, 8, 20, 40]);
@@ -28,25 +35,53 @@ pub(super) fn drawn(
         let cancelled_after = (has_cancels && draw.one_in("cancel", n, 3)).then(|| {
             SignedDuration::from_secs(i64::try_from(draw.below("cancel after", n, 240)).unwrap_or(0))
         });
-        let workflow = Box::new(WorkflowSpec::new(&format!("Flow {n}"), jobs(draw, n)));
+        let mut workflow = WorkflowSpec::new(&format!("Flow {n}"), jobs(draw, n));
+        if draw.one_in("deploys", n, 8) {
+            // As for deployments: one run at a time; a newer one pushes out the one that waits, or also the one that runs.
+            let others = *draw.pick("others", n, &[Others::Finish, Others::Cancelled]);
+            workflow = workflow.in_concurrency_group("deploy", others);
+        }
+        let workflow = Box::new(workflow);
         let at = start.saturating_add(wait).unwrap_or(start);
         workload.at(at, Event::Run { repository, workflow, cancelled_after });
     }
     workload
 }
 
-/// A thousand jobs within a minute: of single-job runs, or of the widest matrices.
+/// A thousand jobs within a minute, of single-job runs or of the widest matrices; or ten thousand jobs, some 350 a minute.
 fn crowd(workload: &mut Workload, draw: &Draw, start: Timestamp, repositories: &[RepositoryId]) {
     let labels = ["self-hosted", "linux", "x64"];
-    let (runs, legs) = if draw.one_in("wide", 0, 2) { (4, 256) } else { (1_000, 1) };
+    let (runs, legs, within_ms) = match draw.below("crowd form", 0, 40) {
+        0 => (10_000, 1, 1_700_000),
+        n if n % 2 == 0 => (4, 256, 60_000),
+        _ => (1_000, 1, 60_000),
+    };
     for n in 0..runs {
-        let wait_ms = i64::try_from(draw.below("crowd", n, 60_000)).unwrap_or(0);
+        let wait_ms = i64::try_from(draw.below("crowd", n, within_ms)).unwrap_or(0);
         let at = start.saturating_add(SignedDuration::from_millis(wait_ms)).unwrap_or(start);
         let lasting = 60 + draw.below("duration", n, 60);
         let job = JobSpec::new("build", &labels).matrix(legs, None).lasting(lasting, Conclusion::Success);
         let workflow = Box::new(WorkflowSpec::new("Crowd", vec![job]));
         let repository = *draw.pick("repository", n, repositories);
         workload.at(at, Event::Run { repository, workflow, cancelled_after: None });
+    }
+}
+
+/// A day in which the most comes in the early afternoon and hardly anything at night.
+fn day(workload: &mut Workload, draw: &Draw, start: Timestamp, repositories: &[RepositoryId]) {
+    /// How many runs begin in each hour, from midnight on.
+    const HOURS: [u64; 24] =
+        [2, 1, 1, 0, 1, 2, 4, 9, 16, 22, 24, 20, 14, 26, 30, 28, 22, 16, 10, 8, 6, 5, 3, 2];
+    let mut n = 0;
+    for (hour, runs) in (0_i64..).zip(HOURS) {
+        for _ in 0..runs {
+            n += 1;
+            let second = i64::try_from(draw.below("minute", n, 3_600)).unwrap_or(0);
+            let at = start.saturating_add(SignedDuration::from_secs(hour * 3_600 + second)).unwrap_or(start);
+            let workflow = Box::new(WorkflowSpec::new(&format!("Flow {}", n % 12), jobs(draw, n)));
+            let repository = *draw.pick("repository", n, repositories);
+            workload.at(at, Event::Run { repository, workflow, cancelled_after: None });
+        }
     }
 }
 
