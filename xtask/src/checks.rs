@@ -9,7 +9,7 @@ use std::{env, fs};
 use anyhow::{Context as _, Result};
 
 use crate::python::Python;
-use crate::simulation::{self, Program, Spin};
+use crate::simulation::{self, OWN_HOST, Program, Programs, Spin};
 use crate::steps::{Outcome, Steps};
 use crate::workspace::{FUNCTIONS, WASM, Workspace};
 use crate::{command, components, npm, reference, tidy};
@@ -21,6 +21,7 @@ const SEEDS: &str = "200";
 pub(crate) fn lint(workspace: &Workspace) -> Result<()> {
     let mut steps = Steps::new("lint");
     lints(workspace, &mut steps)?;
+    steps.must("reference", || reference::check(workspace, &Programs::build(workspace)?))?;
     println!("\n{}", steps.summary());
     Ok(())
 }
@@ -41,16 +42,18 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
         command::run(command::cargo(&workspace.root).args(["test", "--locked", "--doc"]))
     })?;
     steps.run("wasmtime-compile", || compile(workspace, python.as_ref()))?;
+    let programs = Programs::of_tests(workspace);
+    steps.must("reference", || reference::check(workspace, &programs))?;
     let seeds = ["--seeds", SEEDS].map(str::to_owned);
-    steps.must("sim", || simulation::start(workspace, Program::Sim, &seeds))?;
-    steps.must("demo", || simulation::start(workspace, Program::Demo, &[]))?;
+    steps.must("sim", || simulation::start(workspace, &programs, Program::Sim, &seeds))?;
+    steps.must("demo", || simulation::start(workspace, &programs, Program::Demo, &[]))?;
     steps.must("demo-in-a-program", || {
-        simulation::in_program(workspace, &simulation::own_host(workspace)?).map(drop)
+        simulation::in_program(workspace, &programs, &programs.path(OWN_HOST)).map(drop)
     })?;
-    steps.run("moto", || moto(workspace, python.as_ref()))?;
+    steps.run("moto", || moto(workspace, &programs, python.as_ref()))?;
     steps.run("cargo-deny", || deny(workspace, path.as_ref()))?;
     let mut ran = Spin::Skipped;
-    steps.run("spin", || spin(workspace, &mut ran))?;
+    steps.run("spin", || spin(workspace, &programs, &mut ran))?;
     println!("\n{} spin={}", steps.summary(), ran.as_str());
     Ok(())
 }
@@ -68,8 +71,7 @@ fn lints(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
         cargo.args(FUNCTIONS.iter().flat_map(|function| ["-p", *function]));
         command::run(cargo.args(["--", "-D", "warnings"]))
     })?;
-    steps.must("tidy", || tidy::sources(workspace))?;
-    steps.must("reference", || reference::check(workspace))
+    steps.must("tidy", || tidy::sources(workspace))
 }
 
 /// The native workspace's tests. The components' own are among them: they run in jit-host.
@@ -108,11 +110,11 @@ fn compile(workspace: &Workspace, python: Option<&Python>) -> Result<Outcome> {
 }
 
 /// The demo with moto in AWS's place, each component under its shipped policy.
-fn moto(workspace: &Workspace, python: Option<&Python>) -> Result<Outcome> {
+fn moto(workspace: &Workspace, programs: &Programs, python: Option<&Python>) -> Result<Outcome> {
     let Some(python) = python else {
         return Ok(Outcome::Skipped("moto is not installed".to_owned()));
     };
-    simulation::on_moto(workspace, python).map(|()| Outcome::Passed)
+    simulation::on_moto(workspace, programs, python).map(|()| Outcome::Passed)
 }
 
 /// Licences, sources and bans. Advisories are left out: their database is in no package registry.
@@ -129,10 +131,10 @@ fn deny(workspace: &Workspace, path: Option<&OsString>) -> Result<Outcome> {
 }
 
 /// The demo in a real Spin, which no package registry has.
-fn spin(workspace: &Workspace, ran: &mut Spin) -> Result<Outcome> {
+fn spin(workspace: &Workspace, programs: &Programs, ran: &mut Spin) -> Result<Outcome> {
     let Some(path) = env::var_os("SPIN").filter(|path| !path.is_empty()) else {
         return Ok(Outcome::Skipped("SPIN names no spin program".to_owned()));
     };
-    *ran = simulation::in_program(workspace, Path::new(&path))?;
+    *ran = simulation::in_program(workspace, programs, Path::new(&path))?;
     Ok(Outcome::Passed)
 }

@@ -2,21 +2,20 @@
 //! Not here: the page's text; jit-control writes it, and `jitr reference` prints it.
 
 use std::fs;
+use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::command;
+use crate::simulation::Programs;
 use crate::workspace::Workspace;
 
 /// The committed page.
 const PAGE: &str = "docs/configuration.md";
 
 /// Prints the page anew and compares.
-/// No `-p`: with the workspace's default members cargo picks the same features as for the tests, and builds nothing twice.
-pub(crate) fn check(workspace: &Workspace) -> Result<()> {
-    let mut jitr = command::cargo(&workspace.root);
-    jitr.args(["run", "--quiet", "--locked", "--bin", "jitr", "--", "reference"]);
-    let declared = command::output(&mut jitr)?;
+pub(crate) fn check(workspace: &Workspace, programs: &Programs) -> Result<()> {
+    let declared = command::output(Command::new(programs.path("jitr")).arg("reference"))?;
     let page =
         fs::read_to_string(workspace.root.join(PAGE)).with_context(|| format!("cannot read {PAGE}"))?;
     compare(&page, &declared)

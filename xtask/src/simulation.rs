@@ -10,6 +10,9 @@ use crate::python::Python;
 use crate::workspace::Workspace;
 use crate::{command, components};
 
+/// Our own host, which stands in where there is no Spin.
+pub(crate) const OWN_HOST: &str = "jit-host";
+
 /// A program of jit-sim.
 #[derive(Clone, Copy)]
 pub(crate) enum Program {
@@ -31,6 +34,29 @@ impl Program {
     }
 }
 
+/// The programs of the workspace, as somebody built them.
+pub(crate) struct Programs(PathBuf);
+
+impl Programs {
+    /// Builds them.
+    pub(crate) fn build(workspace: &Workspace) -> Result<Self> {
+        // No `-p`: which features dependencies get depends on what is built beside, so all builds name the same.
+        command::run(command::cargo(&workspace.root).args(["build", "--quiet", "--locked", "--bins"]))?;
+        Ok(Self::of_tests(workspace))
+    }
+
+    /// Those that lie there since the tests ran, which build every program that a test may start. Built again without what
+    /// only tests ask of dependencies, they would take minutes more.
+    pub(crate) fn of_tests(workspace: &Workspace) -> Self {
+        Self(workspace.target.join("debug"))
+    }
+
+    /// Where a program is.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
 /// Builds the components, then runs a program on them.
 pub(crate) fn run(workspace: &Workspace, program: Program, arguments: &[String]) -> Result<()> {
     components::build(workspace)?;
@@ -38,15 +64,18 @@ pub(crate) fn run(workspace: &Workspace, program: Program, arguments: &[String])
         Program::Demo | Program::Sim => {}
         Program::Bench => components::build_probe(workspace)?,
     }
-    start(workspace, program, arguments)
+    start(workspace, &Programs::build(workspace)?, program, arguments)
 }
 
 /// Runs a program on the components that are built.
-/// No `-p`: with the workspace's default members cargo picks the same features as for the tests, and builds nothing twice.
-pub(crate) fn start(workspace: &Workspace, program: Program, arguments: &[String]) -> Result<()> {
-    let mut cargo = command::cargo(&workspace.root);
-    cargo.args(["run", "--quiet", "--bin", program.name(), "--"]).args(arguments);
-    command::run(&mut cargo)
+pub(crate) fn start(
+    workspace: &Workspace,
+    programs: &Programs,
+    program: Program,
+    arguments: &[String],
+) -> Result<()> {
+    let mut command = Command::new(programs.path(program.name()));
+    command::run(command.current_dir(&workspace.root).args(arguments))
 }
 
 /// Plays worlds natively. Built by itself, so that nobody waits for wasmtime, which they do not need.
@@ -89,15 +118,15 @@ pub(crate) fn spin(workspace: &Workspace, path: Option<&Path>) -> Result<()> {
         return Ok(());
     };
     components::build(workspace)?;
-    in_program(workspace, path).map(drop)
+    in_program(workspace, &Programs::build(workspace)?, path).map(drop)
 }
 
 /// Runs the demo on the components that are built, in a program that takes `up` as Spin does, and says which program it was.
-pub(crate) fn in_program(workspace: &Workspace, path: &Path) -> Result<Spin> {
+pub(crate) fn in_program(workspace: &Workspace, programs: &Programs, path: &Path) -> Result<Spin> {
     let path = path.canonicalize().with_context(|| format!("no program at {}", path.display()))?;
     let arguments =
         ["--spin".to_owned(), path.to_str().context("the program's path is not UTF-8")?.to_owned()];
-    start(workspace, Program::Demo, &arguments)?;
+    start(workspace, programs, Program::Demo, &arguments)?;
     let said = command::output(Command::new(&path).arg("--version"))?;
     let version = said.lines().next().unwrap_or_default().trim();
     let spin = if version.starts_with("spin ") { Spin::Passed } else { Spin::Skipped };
@@ -110,7 +139,7 @@ pub(crate) fn moto(workspace: &Workspace) -> Result<()> {
     match Python::set_up(workspace) {
         Ok(python) => {
             components::build(workspace)?;
-            on_moto(workspace, &python)
+            on_moto(workspace, &Programs::build(workspace)?, &python)
         }
         Err(error) => {
             println!("demo: aws=skipped: moto is not to be had: {error:#}");
@@ -120,15 +149,8 @@ pub(crate) fn moto(workspace: &Workspace) -> Result<()> {
 }
 
 /// Runs the demo on the components that are built, in our own host, with moto in AWS's place.
-pub(crate) fn on_moto(workspace: &Workspace, python: &Python) -> Result<()> {
+pub(crate) fn on_moto(workspace: &Workspace, programs: &Programs, python: &Python) -> Result<()> {
     let text = |path: PathBuf| path.into_os_string().into_string().ok().context("a path is not UTF-8");
-    let (host, server) = (text(own_host(workspace)?)?, text(python.moto())?);
-    start(workspace, Program::Demo, &["--spin".to_owned(), host, "--moto".to_owned(), server])
-}
-
-/// Builds our own host, which stands in where there is no Spin.
-/// No `-p`, for the same reason as in [`start`].
-pub(crate) fn own_host(workspace: &Workspace) -> Result<PathBuf> {
-    command::run(command::cargo(&workspace.root).args(["build", "--quiet", "--bin", "jit-host"]))?;
-    Ok(workspace.target.join("debug").join("jit-host"))
+    let (host, server) = (text(programs.path(OWN_HOST))?, text(python.moto())?);
+    start(workspace, programs, Program::Demo, &["--spin".to_owned(), host, "--moto".to_owned(), server])
 }
