@@ -26,10 +26,10 @@ use jiff::Timestamp;
 use serde_json::Value as Json;
 
 pub(in crate::cloud) use self::door::is_meant;
-use self::error::DynamoError;
 pub use self::settings::DynamoDbSettings;
 use self::table::{Key, Table};
 use self::transact::Token;
+use super::error::ApiError;
 use super::throttle::Bucket;
 use crate::model::Random;
 
@@ -136,7 +136,7 @@ impl DynamoDb {
         action: Action,
         body: &[u8],
         now: Timestamp,
-    ) -> Result<Json, DynamoError> {
+    ) -> Result<Json, ApiError> {
         match action {
             Action::CreateTable => self.create_table_of(region, input::read(body)?, now),
             Action::DescribeTable => self.describe_table(region, &input::read(body)?),
@@ -152,9 +152,9 @@ impl DynamoDb {
         }
     }
 
-    fn table(&self, region: &str, name: &str) -> Result<&Table, DynamoError> {
+    fn table(&self, region: &str, name: &str) -> Result<&Table, ApiError> {
         let name = (region.to_owned(), table_name(name).to_owned());
-        self.tables.get(&name).ok_or_else(DynamoError::no_table)
+        self.tables.get(&name).ok_or_else(error::no_table)
     }
 }
 

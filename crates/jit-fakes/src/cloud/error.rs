@@ -2,20 +2,23 @@
 //! Not in it: when something is refused; each action decides that.
 
 use http::{Response, StatusCode, header};
+use serde_json::{Map, Value};
 
 use super::xml::Xml;
 
-/// One refusal: HTTP status, AWS error code, sentence.
+/// One refusal: HTTP status, AWS error code, sentence, and what else the document carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ApiError {
     pub(crate) status: u16,
     pub(crate) code: String,
     pub(crate) message: String,
+    /// Members of the document in JSON.
+    pub(crate) more: Map<String, Value>,
 }
 
 impl ApiError {
     pub(crate) fn new(status: u16, code: &str, message: impl Into<String>) -> Self {
-        Self { status, code: code.into(), message: message.into() }
+        Self { status, code: code.into(), message: message.into(), more: Map::new() }
     }
 
     /// A client error: 400, the same request will fail again.

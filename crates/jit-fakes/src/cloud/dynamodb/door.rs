@@ -5,10 +5,11 @@ use http::{Request, Response, StatusCode, header};
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
-use super::error::DynamoError;
+use super::error;
 use super::input::{self, TransactWriteItems};
 use super::{Action, DynamoDb, TARGET};
 use crate::cloud::access::{Caller, Denial};
+use crate::cloud::error::ApiError;
 use crate::cloud::faults::Fault;
 use crate::cloud::signature::Claim;
 use crate::cloud::{Aws, Delivery, RequestKey, deliver};
@@ -37,14 +38,14 @@ impl Aws {
                 let (result, delivery) = self.strike_dynamodb(&caller, &region, action, request.body(), now);
                 (result, delivery, action, caller.name().to_owned())
             }
-            Err(denial) => (Err(DynamoError::denied(&denial)), Delivery::Prompt, "-", "-".to_owned()),
+            Err(denial) => (Err(error::denied(&denial)), Delivery::Prompt, "-", "-".to_owned()),
         };
         let outcome = result.as_ref().err().map_or("ok", |error| error.code.as_str()).to_owned();
         let key = RequestKey { action: action.into(), caller, outcome };
         *self.requests.entry(key).or_insert(0) += 1;
         let response = match result {
             Ok(json) => respond(200, &json, request_id),
-            Err(error) => respond(error.status, &error.document(), request_id),
+            Err(error) => respond(error.status, &error::document(&error), request_id),
         };
         deliver(response, delivery)
     }
@@ -74,9 +75,9 @@ impl Aws {
         action: &str,
         body: &[u8],
         now: Timestamp,
-    ) -> (Result<Json, DynamoError>, Delivery) {
+    ) -> (Result<Json, ApiError>, Delivery) {
         let fault = self.faults.strike(action);
-        let error = |status, code: &str| Err(DynamoError::new(status, code, "an injected fault"));
+        let error = |status, code: &str| Err(ApiError::new(status, code, "an injected fault"));
         let mut perform = || self.perform_dynamodb(caller, region, action, body, now);
         match fault {
             None => (perform(), Delivery::Prompt),
@@ -98,9 +99,9 @@ impl Aws {
         action: &str,
         body: &[u8],
         now: Timestamp,
-    ) -> Result<Json, DynamoError> {
+    ) -> Result<Json, ApiError> {
         let Some(known) = Action::parse(action) else {
-            return Err(DynamoError::bad("UnknownOperationException", ""));
+            return Err(ApiError::bad("UnknownOperationException", ""));
         };
         for right in rights(known, action, body)? {
             if caller.check_may(&right, &self.ec2.account).is_err() {
@@ -108,7 +109,7 @@ impl Aws {
                     "User: {} is not authorized to perform: {right} because no identity-based policy allows the {right} action",
                     caller.arn(&self.ec2.account)
                 );
-                return Err(DynamoError::bad("AccessDeniedException", message));
+                return Err(ApiError::bad("AccessDeniedException", message));
             }
         }
         self.dynamodb.perform(region, known, body, now)
@@ -116,7 +117,7 @@ impl Aws {
 }
 
 /// The rights that a request takes: that of its action, or those of a transaction's parts.
-fn rights(action: Action, name: &str, body: &[u8]) -> Result<Vec<String>, DynamoError> {
+fn rights(action: Action, name: &str, body: &[u8]) -> Result<Vec<String>, ApiError> {
     if action != Action::TransactWriteItems {
         return Ok(vec![format!("dynamodb:{name}")]);
     }

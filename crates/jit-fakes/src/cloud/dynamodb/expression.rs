@@ -14,10 +14,11 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) use self::condition::{Comparator, Condition, Operand};
 use self::parser::Parser;
 pub(crate) use self::update::Update;
-use super::error::DynamoError;
+use super::error;
 use super::input::Placeholders;
 use super::item::Item;
 use super::value::Value;
+use crate::cloud::error::ApiError;
 
 /// Names and values behind placeholders, and which of them were used.
 #[derive(Debug)]
@@ -29,19 +30,19 @@ pub(crate) struct Scope {
 
 impl Scope {
     /// Takes the placeholders of a request; those of one without expressions must be absent, and none may be empty.
-    pub(crate) fn new(placeholders: Placeholders, has_expressions: bool) -> Result<Self, DynamoError> {
+    pub(crate) fn new(placeholders: Placeholders, has_expressions: bool) -> Result<Self, ApiError> {
         let Placeholders { names, values } = placeholders;
         if !has_expressions && (names.is_some() || values.is_some()) {
             let what = if names.is_some() { "Names" } else { "Values" };
-            return Err(DynamoError::invalid(format!(
+            return Err(error::invalid(format!(
                 "ExpressionAttribute{what} can only be specified when using expressions"
             )));
         }
         if names.as_ref().is_some_and(BTreeMap::is_empty) {
-            return Err(DynamoError::invalid("ExpressionAttributeNames must not be empty"));
+            return Err(error::invalid("ExpressionAttributeNames must not be empty"));
         }
         if values.as_ref().is_some_and(BTreeMap::is_empty) {
-            return Err(DynamoError::invalid("ExpressionAttributeValues must not be empty"));
+            return Err(error::invalid("ExpressionAttributeValues must not be empty"));
         }
         Ok(Self {
             names: names.unwrap_or_default(),
@@ -51,22 +52,22 @@ impl Scope {
     }
 
     /// Reads a condition.
-    pub(crate) fn condition(&self, text: &str) -> Result<Condition, DynamoError> {
+    pub(crate) fn condition(&self, text: &str) -> Result<Condition, ApiError> {
         Parser::new(self, "ConditionExpression", text)?.condition()
     }
 
     /// Reads a key condition; its shape is checked by the query.
-    pub(crate) fn key_condition(&self, text: &str) -> Result<Condition, DynamoError> {
+    pub(crate) fn key_condition(&self, text: &str) -> Result<Condition, ApiError> {
         Parser::new(self, "KeyConditionExpression", text)?.condition()
     }
 
     /// Reads an update.
-    pub(crate) fn update(&self, text: &str) -> Result<Update, DynamoError> {
+    pub(crate) fn update(&self, text: &str) -> Result<Update, ApiError> {
         Parser::new(self, "UpdateExpression", text)?.update()
     }
 
     /// After all expressions were read: refuses what none of them used.
-    pub(crate) fn check_used(&self) -> Result<(), DynamoError> {
+    pub(crate) fn check_used(&self) -> Result<(), ApiError> {
         let used = self.used.borrow();
         let unused = |all: Vec<&String>| -> Vec<String> {
             all.into_iter().filter(|key| !used.contains(*key)).cloned().collect()
@@ -76,7 +77,7 @@ impl Scope {
         {
             if !left.is_empty() {
                 let keys = left.join(", ");
-                return Err(DynamoError::invalid(format!(
+                return Err(error::invalid(format!(
                     "Value provided in ExpressionAttribute{what} unused in expressions: keys: {{{keys}}}"
                 )));
             }
@@ -84,20 +85,20 @@ impl Scope {
         Ok(())
     }
 
-    fn name(&self, expression: &str, placeholder: &str) -> Result<String, DynamoError> {
+    fn name(&self, expression: &str, placeholder: &str) -> Result<String, ApiError> {
         self.used.borrow_mut().insert(placeholder.to_owned());
         self.names.get(placeholder).cloned().ok_or_else(|| {
-            DynamoError::invalid(format!(
+            error::invalid(format!(
                 "Invalid {expression}: An expression attribute name used in the document path is not defined; \
                  attribute name: {placeholder}"
             ))
         })
     }
 
-    fn value(&self, expression: &str, placeholder: &str) -> Result<Value, DynamoError> {
+    fn value(&self, expression: &str, placeholder: &str) -> Result<Value, ApiError> {
         self.used.borrow_mut().insert(placeholder.to_owned());
         self.values.get(placeholder).cloned().ok_or_else(|| {
-            DynamoError::invalid(format!(
+            error::invalid(format!(
                 "Invalid {expression}: An expression attribute value used in expression is not defined; \
                  attribute value: {placeholder}"
             ))

@@ -7,13 +7,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
-use super::error::DynamoError;
 use super::item::Item;
+use crate::cloud::error::ApiError;
 
 /// Reads an action's input.
-pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, DynamoError> {
-    serde_json::from_slice(body)
-        .map_err(|error| DynamoError::bad("SerializationException", error.to_string()))
+pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(body).map_err(|error| ApiError::bad("SerializationException", error.to_string()))
 }
 
 /// Names and values of expressions; none and empty are not the same to DynamoDB.

@@ -7,12 +7,13 @@ use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
 use super::DynamoDb;
-use super::error::DynamoError;
+use super::error;
 use super::expression::{Comparator, Condition, Operand, Scope};
 use super::input::{BatchGetItem, GetItem, Placeholders, Query};
 use super::item::{self, Item};
 use super::table::{Key, Table, View};
 use super::value::Value;
+use crate::cloud::error::ApiError;
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html>
 const PAGE_BYTES_MAX: usize = 1 << 20;
@@ -25,7 +26,7 @@ fn view(consistent: bool, now: Timestamp) -> View {
 }
 
 impl DynamoDb {
-    pub(super) fn get_item(&self, region: &str, input: GetItem, now: Timestamp) -> Result<Json, DynamoError> {
+    pub(super) fn get_item(&self, region: &str, input: GetItem, now: Timestamp) -> Result<Json, ApiError> {
         let table = self.table(region, &input.table_name)?;
         let key = table.key(&input.key)?;
         Ok(match table.get(&key, view(input.consistent_read, now)) {
@@ -39,11 +40,11 @@ impl DynamoDb {
         region: &str,
         input: BatchGetItem,
         now: Timestamp,
-    ) -> Result<Json, DynamoError> {
+    ) -> Result<Json, ApiError> {
         let wanted: usize = input.request_items.values().map(|of| of.keys.len()).sum();
         if wanted == 0 || wanted > BATCH_KEYS_MAX || input.request_items.values().any(|of| of.keys.is_empty())
         {
-            return Err(DynamoError::invalid("Too many items requested for the BatchGetItem call, or none"));
+            return Err(error::invalid("Too many items requested for the BatchGetItem call, or none"));
         }
         let (mut responses, mut unprocessed) = (Map::new(), Map::new());
         let mut bytes = 0;
@@ -51,7 +52,7 @@ impl DynamoDb {
             let table = self.table(region, name)?;
             let keys = of.keys.iter().map(|key| table.key(key)).collect::<Result<Vec<Key>, _>>()?;
             if keys.iter().collect::<BTreeSet<_>>().len() < keys.len() {
-                return Err(DynamoError::invalid("Provided list of item keys contains duplicates"));
+                return Err(error::invalid("Provided list of item keys contains duplicates"));
             }
             let (mut found, mut left) = (Vec::new(), Vec::new());
             for key in &keys {
@@ -72,7 +73,7 @@ impl DynamoDb {
         Ok(json!({ "Responses": responses, "UnprocessedKeys": unprocessed }))
     }
 
-    pub(super) fn query(&self, region: &str, input: Query, now: Timestamp) -> Result<Json, DynamoError> {
+    pub(super) fn query(&self, region: &str, input: Query, now: Timestamp) -> Result<Json, ApiError> {
         let table = self.table(region, &input.table_name)?;
         let ordered = Ordered::new(table, input.index_name.as_deref())?;
         let scope = Scope::new(
@@ -87,7 +88,7 @@ impl DynamoDb {
         let hash = ordered.hash(&condition)?;
         let limit = input.limit.unwrap_or(usize::MAX);
         if limit == 0 {
-            return Err(DynamoError::invalid("Limit must be greater than or equal to 1"));
+            return Err(error::invalid("Limit must be greater than or equal to 1"));
         }
         let start = input.exclusive_start_key.as_ref().map(|key| ordered.start(key)).transpose()?;
         let mut places: Vec<(Place, &Item)> = table
@@ -132,12 +133,12 @@ struct Ordered<'a> {
 }
 
 impl<'a> Ordered<'a> {
-    fn new(table: &'a Table, index: Option<&str>) -> Result<Self, DynamoError> {
+    fn new(table: &'a Table, index: Option<&str>) -> Result<Self, ApiError> {
         let index = match index {
             None => None,
             Some(name) => {
                 let missing =
-                    || DynamoError::invalid(format!("The table does not have the specified index: {name}"));
+                    || error::invalid(format!("The table does not have the specified index: {name}"));
                 Some(table.indexes.get(name).ok_or_else(missing)?.name.as_str())
             }
         };
@@ -160,8 +161,8 @@ impl<'a> Ordered<'a> {
         key
     }
 
-    fn start(&self, given: &Item) -> Result<Place, DynamoError> {
-        let invalid = || DynamoError::invalid("The provided starting key is invalid");
+    fn start(&self, given: &Item) -> Result<Place, ApiError> {
+        let invalid = || error::invalid("The provided starting key is invalid");
         let wanted = 1 + usize::from(self.table.range.is_some()) + usize::from(self.index.is_some());
         if given.len() != wanted {
             return Err(invalid());
@@ -173,7 +174,7 @@ impl<'a> Ordered<'a> {
     }
 
     /// The partition that a key condition asks for: it must say `hash = :value`, and may say one thing about the range key.
-    fn hash(&self, condition: &Condition) -> Result<Value, DynamoError> {
+    fn hash(&self, condition: &Condition) -> Result<Value, ApiError> {
         let mut hash = None;
         let range = self.index.or(self.table.range.as_ref().map(|range| range.name.as_str()));
         let mut parts = Vec::new();
@@ -188,15 +189,15 @@ impl<'a> Ordered<'a> {
                 Condition::Compare(Operand::Path(name), comparator, Operand::Value(_))
                     if Some(name.as_str()) == range && *comparator != Comparator::Different => {}
                 Condition::BeginsWith(name, Operand::Value(_)) if Some(name.as_str()) == range => {}
-                _ => return Err(DynamoError::invalid("Query key condition not supported")),
+                _ => return Err(error::invalid("Query key condition not supported")),
             }
         }
         let missed = format!("Query condition missed key schema element: {}", self.table.hash.name);
-        let hash = hash.ok_or_else(|| DynamoError::invalid(missed))?;
+        let hash = hash.ok_or_else(|| error::invalid(missed))?;
         if hash.kind() == self.table.hash.kind {
             Ok(hash)
         } else {
-            Err(DynamoError::invalid(
+            Err(error::invalid(
                 "One or more parameter values were invalid: Condition parameter type does not match schema type",
             ))
         }

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
-use super::error::DynamoError;
+use super::error;
 use super::item::Item;
 use super::value::Value;
+use crate::cloud::error::ApiError;
 
 /// The values of a primary key: of the hash key, and of the range key if the table has one.
 pub(crate) type Key = (Value, Option<Value>);
@@ -68,35 +69,35 @@ impl Table {
     }
 
     /// Reads the key of a request, which must have exactly the key's attributes.
-    pub(crate) fn key(&self, given: &Item) -> Result<Key, DynamoError> {
+    pub(crate) fn key(&self, given: &Item) -> Result<Key, ApiError> {
         let wanted = 1 + usize::from(self.range.is_some());
         if given.len() != wanted {
-            return Err(DynamoError::invalid("The provided key element does not match the schema"));
+            return Err(error::invalid("The provided key element does not match the schema"));
         }
         self.key_of(given)
     }
 
     /// Reads the key of a whole item.
-    pub(crate) fn key_of(&self, item: &Item) -> Result<Key, DynamoError> {
+    pub(crate) fn key_of(&self, item: &Item) -> Result<Key, ApiError> {
         let hash = part(&self.hash, item, HASH_BYTES_MAX)?;
         let range = self.range.as_ref().map(|range| part(range, item, RANGE_BYTES_MAX)).transpose()?;
         Ok((hash, range))
     }
 
     /// Refuses an item whose attributes cannot be keys of the indexes that they stand in.
-    pub(crate) fn check_indexed(&self, item: &Item) -> Result<(), DynamoError> {
+    pub(crate) fn check_indexed(&self, item: &Item) -> Result<(), ApiError> {
         for (index, attribute) in &self.indexes {
             let Some(value) = item.get(&attribute.name) else { continue };
             let (name, kind) = (&attribute.name, &attribute.kind);
             if value.kind() != kind {
-                return Err(DynamoError::invalid(format!(
+                return Err(error::invalid(format!(
                     "One or more parameter values were invalid: Type mismatch for Index Key {name} Expected: {kind} \
                      Actual: {} IndexName: {index}",
                     value.kind()
                 )));
             }
             if value.bytes() == 0 || value.bytes() > RANGE_BYTES_MAX {
-                return Err(DynamoError::invalid(format!(
+                return Err(error::invalid(format!(
                     "One or more parameter values are not valid. A value of {} bytes was given for the secondary index key \
                      {name}. IndexName: {index}",
                     value.bytes()
@@ -191,27 +192,27 @@ impl Cell {
     }
 }
 
-fn part(attribute: &KeyAttribute, item: &Item, bytes_max: usize) -> Result<Value, DynamoError> {
+fn part(attribute: &KeyAttribute, item: &Item, bytes_max: usize) -> Result<Value, ApiError> {
     let (name, kind) = (&attribute.name, &attribute.kind);
     let Some(value) = item.get(name) else {
-        return Err(DynamoError::invalid(format!(
+        return Err(error::invalid(format!(
             "One or more parameter values were invalid: Missing the key {name} in the item"
         )));
     };
     if value.kind() != kind {
-        return Err(DynamoError::invalid(format!(
+        return Err(error::invalid(format!(
             "One or more parameter values were invalid: Type mismatch for key {name} expected: {kind} actual: {}",
             value.kind()
         )));
     }
     if value.bytes() == 0 {
-        return Err(DynamoError::invalid(format!(
+        return Err(error::invalid(format!(
             "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty \
              string value. Key: {name}"
         )));
     }
     if value.bytes() > bytes_max {
-        return Err(DynamoError::invalid(format!(
+        return Err(error::invalid(format!(
             "One or more parameter values were invalid: Size of {name} has exceeded the maximum size limit of {bytes_max} bytes"
         )));
     }

@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
 use super::DynamoDb;
-use super::error::DynamoError;
+use super::error;
 use super::input::{self, AttributeDefinition, CreateTable, KeyElement, TableNamed, UpdateTimeToLive};
 use super::table::{Key, KeyAttribute, Table};
 use super::table_name;
+use crate::cloud::error::ApiError;
 
 impl DynamoDb {
     /// Makes a table from the input of CreateTable, as JSON, without a request.
@@ -44,15 +45,15 @@ impl DynamoDb {
         region: &str,
         input: CreateTable,
         now: Timestamp,
-    ) -> Result<Json, DynamoError> {
+    ) -> Result<Json, ApiError> {
         check_name(&input.table_name)?;
         if input.billing_mode != "PAY_PER_REQUEST" {
-            return Err(DynamoError::invalid("this model has tables of billing mode PAY_PER_REQUEST only"));
+            return Err(error::invalid("this model has tables of billing mode PAY_PER_REQUEST only"));
         }
         let name = (region.to_owned(), input.table_name.clone());
         if self.tables.contains_key(&name) {
             let message = format!("Table already exists: {}", input.table_name);
-            return Err(DynamoError::bad("ResourceInUseException", message));
+            return Err(ApiError::bad("ResourceInUseException", message));
         }
         let mut unused: BTreeMap<String, String> = input
             .attribute_definitions
@@ -71,10 +72,10 @@ impl DynamoDb {
             let (true, Some(index_range)) = (index_hash == hash && range.is_some(), index_range) else {
                 let message = "One or more parameter values were invalid: Table KeySchema does not have a range key, \
                                or the index does not have the table's hash key and a range key of its own";
-                return Err(DynamoError::invalid(message));
+                return Err(error::invalid(message));
             };
             if index.projection != json!({ "ProjectionType": "ALL" }) {
-                return Err(DynamoError::invalid("this model has indexes of all attributes only"));
+                return Err(error::invalid("this model has indexes of all attributes only"));
             }
             unused.remove(&index_range.name);
             indexes.insert(index.index_name.clone(), index_range);
@@ -82,7 +83,7 @@ impl DynamoDb {
         if !unused.is_empty() {
             let message =
                 "One or more parameter values were invalid: Some AttributeDefinitions are not used.";
-            return Err(DynamoError::invalid(message));
+            return Err(error::invalid(message));
         }
         let description = self.description(region, &input, now);
         let mut creating = description.clone();
@@ -130,7 +131,7 @@ impl DynamoDb {
         description
     }
 
-    pub(super) fn describe_table(&self, region: &str, input: &TableNamed) -> Result<Json, DynamoError> {
+    pub(super) fn describe_table(&self, region: &str, input: &TableNamed) -> Result<Json, ApiError> {
         let table = self.table(region, &input.table_name)?;
         let mut description = table.description.clone();
         description["ItemCount"] = table.items().count().into();
@@ -142,14 +143,14 @@ impl DynamoDb {
         region: &str,
         input: UpdateTimeToLive,
         now: Timestamp,
-    ) -> Result<Json, DynamoError> {
+    ) -> Result<Json, ApiError> {
         self.table(region, &input.table_name)?;
         let specification = input.time_to_live_specification;
         let name = (region.to_owned(), table_name(&input.table_name).to_owned());
-        let Some(table) = self.tables.get_mut(&name) else { return Err(DynamoError::no_table()) };
+        let Some(table) = self.tables.get_mut(&name) else { return Err(error::no_table()) };
         if table.time_to_live.is_some() == specification.enabled {
             let state = if specification.enabled { "enabled" } else { "disabled" };
-            return Err(DynamoError::invalid(format!("TimeToLive is already {state}")));
+            return Err(error::invalid(format!("TimeToLive is already {state}")));
         }
         table.time_to_live = specification.enabled.then(|| specification.attribute_name.clone());
         let keys: Vec<Key> = table.keys();
@@ -162,11 +163,7 @@ impl DynamoDb {
         } }))
     }
 
-    pub(super) fn describe_time_to_live(
-        &self,
-        region: &str,
-        input: &TableNamed,
-    ) -> Result<Json, DynamoError> {
+    pub(super) fn describe_time_to_live(&self, region: &str, input: &TableNamed) -> Result<Json, ApiError> {
         let description = match &self.table(region, &input.table_name)?.time_to_live {
             Some(attribute) => json!({ "TimeToLiveStatus": "ENABLED", "AttributeName": attribute }),
             None => json!({ "TimeToLiveStatus": "DISABLED" }),
@@ -175,12 +172,12 @@ impl DynamoDb {
     }
 }
 
-fn check_name(name: &str) -> Result<(), DynamoError> {
+fn check_name(name: &str) -> Result<(), ApiError> {
     let is_part = |char: char| char.is_ascii_alphanumeric() || "_.-".contains(char);
     if (3..=255).contains(&name.len()) && name.chars().all(is_part) {
         return Ok(());
     }
-    Err(DynamoError::invalid(
+    Err(error::invalid(
         "TableName must be at least 3 characters long and at most 255 characters long, of a-z, A-Z, 0-9, _, - and .",
     ))
 }
@@ -189,13 +186,13 @@ fn check_name(name: &str) -> Result<(), DynamoError> {
 fn schema(
     elements: &[KeyElement],
     kinds: &BTreeMap<String, String>,
-) -> Result<(KeyAttribute, Option<KeyAttribute>), DynamoError> {
+) -> Result<(KeyAttribute, Option<KeyAttribute>), ApiError> {
     let attribute = |element: &KeyElement, key_type: &str| {
         let name = element.attribute_name.clone();
         let kind = kinds.get(&name).filter(|kind| ["S", "N", "B"].contains(&kind.as_str())).cloned();
         let kind = kind.filter(|_| element.key_type == key_type);
         kind.map(|kind| KeyAttribute { name, kind }).ok_or_else(|| {
-            DynamoError::invalid(
+            error::invalid(
                 "One or more parameter values were invalid: Some index key attributes are not defined in AttributeDefinitions, \
                  or the key schema is not a HASH key followed by a RANGE key",
             )
@@ -204,6 +201,6 @@ fn schema(
     match elements {
         [hash] => Ok((attribute(hash, "HASH")?, None)),
         [hash, range] => Ok((attribute(hash, "HASH")?, Some(attribute(range, "RANGE")?))),
-        _ => Err(DynamoError::invalid("1 validation error detected: a key schema has one or two elements")),
+        _ => Err(error::invalid("1 validation error detected: a key schema has one or two elements")),
     }
 }

@@ -9,10 +9,11 @@ use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
 use super::DynamoDb;
-use super::error::DynamoError;
+use super::error;
 use super::input::{TransactWriteItems, TransactionItem};
 use super::item;
 use super::write::{Outcome, Planned, Verb};
+use crate::cloud::error::ApiError;
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>
 const ITEMS_MAX: usize = 100;
@@ -35,9 +36,9 @@ impl DynamoDb {
         region: &str,
         input: TransactWriteItems,
         now: Timestamp,
-    ) -> Result<Json, DynamoError> {
+    ) -> Result<Json, ApiError> {
         if input.transact_items.is_empty() || input.transact_items.len() > ITEMS_MAX {
-            return Err(DynamoError::invalid(format!(
+            return Err(error::invalid(format!(
                 "1 validation error detected: Value at 'transactItems' failed to satisfy constraint: Member must have \
                  length less than or equal to {ITEMS_MAX} and greater than or equal to 1"
             )));
@@ -52,7 +53,7 @@ impl DynamoDb {
             let message = "Transaction is ongoing for the item";
             let mut reasons = vec![json!({ "Code": "TransactionConflict", "Message": message })];
             reasons.resize(planned.len(), json!({ "Code": "None" }));
-            return Err(DynamoError::cancelled(reasons));
+            return Err(error::cancelled(reasons));
         }
         let outcomes = self.outcomes(&planned, now)?;
         for (planned, outcome) in planned.into_iter().zip(outcomes) {
@@ -71,10 +72,10 @@ impl DynamoDb {
         token: Option<&str>,
         asked: &str,
         now: Timestamp,
-    ) -> Result<bool, DynamoError> {
+    ) -> Result<bool, ApiError> {
         let Some(token) = token else { return Ok(false) };
         if token.is_empty() || token.chars().count() > TOKEN_CHARS_MAX {
-            return Err(DynamoError::invalid(format!(
+            return Err(error::invalid(format!(
                 "1 validation error detected: Value at 'clientRequestToken' failed to satisfy constraint: Member must have \
                  length less than or equal to {TOKEN_CHARS_MAX}"
             )));
@@ -84,7 +85,7 @@ impl DynamoDb {
         match self.tokens.get(&(region.to_owned(), token.to_owned())) {
             None => Ok(false),
             Some(known) if known.asked == asked => Ok(true),
-            Some(_) => Err(DynamoError::bad(
+            Some(_) => Err(ApiError::bad(
                 "IdempotentParameterMismatchException",
                 "The request uses the same client token as a previous, but non-identical request. Do not reuse a client \
                  token with different requests, unless the requests are identical",
@@ -92,7 +93,7 @@ impl DynamoDb {
         }
     }
 
-    fn plan_all(&self, region: &str, items: &[TransactionItem]) -> Result<Vec<Planned>, DynamoError> {
+    fn plan_all(&self, region: &str, items: &[TransactionItem]) -> Result<Vec<Planned>, ApiError> {
         let mut planned = Vec::new();
         for item in items {
             let verb = match item {
@@ -102,25 +103,23 @@ impl DynamoDb {
                 TransactionItem::Delete(_) => Verb::Delete,
             };
             if verb == Verb::Check && item.write().condition_expression.is_none() {
-                return Err(DynamoError::invalid("a ConditionCheck must have a ConditionExpression"));
+                return Err(error::invalid("a ConditionCheck must have a ConditionExpression"));
             }
             planned.push(self.plan(region, verb, item.write())?);
         }
         let keys: BTreeSet<_> = planned.iter().map(|planned| (&planned.name, &planned.key)).collect();
         if keys.len() < planned.len() {
-            return Err(DynamoError::invalid(
-                "Transaction request cannot include multiple operations on one item",
-            ));
+            return Err(error::invalid("Transaction request cannot include multiple operations on one item"));
         }
         Ok(planned)
     }
 
     /// What all of them would do, or the reasons why none does.
-    fn outcomes(&mut self, planned: &[Planned], now: Timestamp) -> Result<Vec<Outcome>, DynamoError> {
+    fn outcomes(&mut self, planned: &[Planned], now: Timestamp) -> Result<Vec<Outcome>, ApiError> {
         let results: Vec<_> = planned.iter().map(|planned| self.outcome(planned)).collect();
         let after = results.iter().filter_map(|result| result.as_ref().ok()?.after.as_ref());
         if after.map(item::bytes).sum::<usize>() > BYTES_MAX {
-            return Err(DynamoError::invalid(
+            return Err(error::invalid(
                 "Transaction request size has exceeded the maximum allowed size of 4 MB",
             ));
         }
@@ -129,11 +128,11 @@ impl DynamoDb {
             let charged = self.charge(planned, result.as_ref().ok(), UNITS_TIMES, now);
             reasons.push(match result.as_ref().err().or(charged.as_ref().err()) {
                 None => json!({ "Code": "None" }),
-                Some(error) => error.as_reason(),
+                Some(error) => error::as_reason(error),
             });
         }
         if reasons.iter().any(|reason| reason["Code"] != "None") {
-            return Err(DynamoError::cancelled(reasons));
+            return Err(error::cancelled(reasons));
         }
         results.into_iter().collect()
     }

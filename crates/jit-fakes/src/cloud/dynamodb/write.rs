@@ -4,12 +4,13 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
-use super::error::DynamoError;
+use super::error;
 use super::expression::{Condition, Scope, Update};
 use super::input::{OnFailure, ReturnValues, Write};
 use super::item::{self, ITEM_BYTES_MAX, Item};
 use super::table::{Key, Table, View};
 use super::{DynamoDb, TableName, WrittenItem, table_name};
+use crate::cloud::error::ApiError;
 use crate::cloud::throttle::Bucket;
 
 /// Bytes of one write unit.
@@ -51,12 +52,7 @@ pub(super) enum Verb {
 }
 
 impl DynamoDb {
-    pub(super) fn put_item(
-        &mut self,
-        region: &str,
-        input: Write,
-        now: Timestamp,
-    ) -> Result<Json, DynamoError> {
+    pub(super) fn put_item(&mut self, region: &str, input: Write, now: Timestamp) -> Result<Json, ApiError> {
         self.write_one(region, Verb::Put, &input, now)
     }
 
@@ -65,7 +61,7 @@ impl DynamoDb {
         region: &str,
         input: Write,
         now: Timestamp,
-    ) -> Result<Json, DynamoError> {
+    ) -> Result<Json, ApiError> {
         self.write_one(region, Verb::Update, &input, now)
     }
 
@@ -74,7 +70,7 @@ impl DynamoDb {
         region: &str,
         input: Write,
         now: Timestamp,
-    ) -> Result<Json, DynamoError> {
+    ) -> Result<Json, ApiError> {
         self.write_one(region, Verb::Delete, &input, now)
     }
 
@@ -84,14 +80,14 @@ impl DynamoDb {
         verb: Verb,
         input: &Write,
         now: Timestamp,
-    ) -> Result<Json, DynamoError> {
+    ) -> Result<Json, ApiError> {
         let has_update = verb == Verb::Update;
         let allowed = match input.return_values {
             ReturnValues::None | ReturnValues::AllOld => true,
             ReturnValues::UpdatedOld | ReturnValues::AllNew | ReturnValues::UpdatedNew => has_update,
         };
         if !allowed {
-            return Err(DynamoError::invalid("ReturnValues can only be ALL_OLD or NONE"));
+            return Err(error::invalid("ReturnValues can only be ALL_OLD or NONE"));
         }
         let planned = self.plan(region, verb, input)?;
         let outcome = self.outcome(&planned);
@@ -103,7 +99,7 @@ impl DynamoDb {
     }
 
     /// Reads a write; everything is checked that can be without looking at the item.
-    pub(super) fn plan(&self, region: &str, verb: Verb, input: &Write) -> Result<Planned, DynamoError> {
+    pub(super) fn plan(&self, region: &str, verb: Verb, input: &Write) -> Result<Planned, ApiError> {
         let table = self.table(region, &input.table_name)?;
         let has_expressions = input.update_expression.is_some() || input.condition_expression.is_some();
         let scope = Scope::new(input.placeholders(), has_expressions)?;
@@ -117,9 +113,7 @@ impl DynamoDb {
                 (table.key(key)?, Effect::Update(update))
             }
             _ => {
-                return Err(DynamoError::invalid(
-                    "a parameter is missing, or does not belong to this action",
-                ));
+                return Err(error::invalid("a parameter is missing, or does not belong to this action"));
             }
         };
         let condition = input.condition_expression.as_ref().map(|text| scope.condition(text)).transpose()?;
@@ -130,14 +124,14 @@ impl DynamoDb {
     }
 
     /// What a write would do now, or why it does not.
-    pub(super) fn outcome(&self, planned: &Planned) -> Result<Outcome, DynamoError> {
-        let table = self.tables.get(&planned.name).ok_or_else(DynamoError::no_table)?;
+    pub(super) fn outcome(&self, planned: &Planned) -> Result<Outcome, ApiError> {
+        let table = self.tables.get(&planned.name).ok_or_else(error::no_table)?;
         let before = table.get(&planned.key, View::Latest).cloned();
         let nothing = Item::new();
         let seen = before.as_ref().unwrap_or(&nothing);
         if planned.condition.as_ref().is_some_and(|condition| !condition.holds(seen)) {
             let item = before.as_ref().filter(|_| planned.on_failure == OnFailure::AllOld);
-            return Err(DynamoError::condition(item.map(item::to_json)));
+            return Err(error::condition(item.map(item::to_json)));
         }
         let after = match &planned.effect {
             Effect::Nothing => before.clone(),
@@ -146,7 +140,7 @@ impl DynamoDb {
             Effect::Update(update) => {
                 let mut start = table.key_attributes(&planned.key);
                 start.extend(seen.clone());
-                Some(update.apply(&start).map_err(DynamoError::invalid)?)
+                Some(update.apply(&start).map_err(error::invalid)?)
             }
         };
         if let Some(item) = &after {
@@ -156,7 +150,7 @@ impl DynamoDb {
                     Effect::Update(_) => "Item size to update has exceeded the maximum allowed size",
                     _ => "Item size has exceeded the maximum allowed size",
                 };
-                return Err(DynamoError::invalid(message));
+                return Err(error::invalid(message));
             }
         }
         Ok(Outcome { before, after })
@@ -169,14 +163,14 @@ impl DynamoDb {
         outcome: Option<&Outcome>,
         times: u32,
         now: Timestamp,
-    ) -> Result<(), DynamoError> {
-        let Some(table) = self.tables.get(&planned.name) else { return Err(DynamoError::no_table()) };
+    ) -> Result<(), ApiError> {
+        let Some(table) = self.tables.get(&planned.name) else { return Err(error::no_table()) };
         let units = outcome.map_or(1, |outcome| units(table, outcome)) * times;
         let size = self.settings.write_units;
         let bucket = (planned.name.clone(), planned.key.0.clone());
         let bucket = self.buckets.entry(bucket).or_insert_with(|| Bucket::full(size, now));
         if !bucket.take(units, now) {
-            return Err(DynamoError::throttled());
+            return Err(error::throttled());
         }
         let (hash, range) = &planned.key;
         let written = WrittenItem {
@@ -214,10 +208,10 @@ impl DynamoDb {
 }
 
 /// Refuses an update of the primary key.
-fn check_targets(table: &Table, update: &Update) -> Result<(), DynamoError> {
+fn check_targets(table: &Table, update: &Update) -> Result<(), ApiError> {
     match update.paths().find(|path| table.is_key(path)) {
         None => Ok(()),
-        Some(path) => Err(DynamoError::invalid(format!(
+        Some(path) => Err(error::invalid(format!(
             "One or more parameter values were invalid: Cannot update attribute {path}. This attribute is part of the key"
         ))),
     }

@@ -5,8 +5,9 @@ use super::Scope;
 use super::condition::{Comparator, Condition, Operand};
 use super::lexer::{Token, tokens};
 use super::update::{Addend, Term, Update};
-use crate::cloud::dynamodb::error::DynamoError;
+use crate::cloud::dynamodb::error;
 use crate::cloud::dynamodb::value::Value;
+use crate::cloud::error::ApiError;
 
 /// Words that need a `#name`; a few of the 573.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html>
@@ -63,30 +64,28 @@ pub(super) struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    pub(super) fn new(scope: &'a Scope, expression: &'static str, text: &str) -> Result<Self, DynamoError> {
+    pub(super) fn new(scope: &'a Scope, expression: &'static str, text: &str) -> Result<Self, ApiError> {
         if text.len() > EXPRESSION_BYTES_MAX {
-            return Err(DynamoError::invalid(format!(
+            return Err(error::invalid(format!(
                 "Invalid {expression}: Expression size has exceeded the maximum allowed size"
             )));
         }
         if text.trim().is_empty() {
-            return Err(DynamoError::invalid(format!(
-                "Invalid {expression}: The expression can not be empty;"
-            )));
+            return Err(error::invalid(format!("Invalid {expression}: The expression can not be empty;")));
         }
         let tokens = tokens(text).map_err(|what| syntax(expression, &what))?;
         Ok(Self { scope, expression, tokens, at: 0, depth: 0 })
     }
 
     /// Reads the whole as a condition.
-    pub(super) fn condition(mut self) -> Result<Condition, DynamoError> {
+    pub(super) fn condition(mut self) -> Result<Condition, ApiError> {
         let condition = self.any()?;
         self.end()?;
         Ok(condition)
     }
 
     /// Reads the whole as an update.
-    pub(super) fn update(mut self) -> Result<Update, DynamoError> {
+    pub(super) fn update(mut self) -> Result<Update, ApiError> {
         let mut update = Update::default();
         let mut seen = Vec::new();
         while self.at < self.tokens.len() {
@@ -116,7 +115,7 @@ impl<'a> Parser<'a> {
         Ok(update)
     }
 
-    fn set(&mut self, update: &mut Update) -> Result<(), DynamoError> {
+    fn set(&mut self, update: &mut Update) -> Result<(), ApiError> {
         let path = self.path()?;
         self.expect("=")?;
         let first = self.term()?;
@@ -131,7 +130,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    fn add(&mut self, update: &mut Update) -> Result<(), DynamoError> {
+    fn add(&mut self, update: &mut Update) -> Result<(), ApiError> {
         let path = self.path()?;
         match self.operand()? {
             Operand::Value(value @ Value::N(_)) => update.adds.push((path, value)),
@@ -142,7 +141,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    fn term(&mut self) -> Result<Term, DynamoError> {
+    fn term(&mut self) -> Result<Term, ApiError> {
         if self.function("if_not_exists") {
             let path = self.path()?;
             self.expect(",")?;
@@ -153,7 +152,7 @@ impl<'a> Parser<'a> {
         self.operand().map(Term::Operand)
     }
 
-    fn any(&mut self) -> Result<Condition, DynamoError> {
+    fn any(&mut self) -> Result<Condition, ApiError> {
         let mut left = self.all()?;
         while self.keyword("OR") {
             left = Condition::Or(Box::new(left), Box::new(self.all()?));
@@ -161,7 +160,7 @@ impl<'a> Parser<'a> {
         Ok(left)
     }
 
-    fn all(&mut self) -> Result<Condition, DynamoError> {
+    fn all(&mut self) -> Result<Condition, ApiError> {
         let mut left = self.one()?;
         while self.keyword("AND") {
             left = Condition::And(Box::new(left), Box::new(self.one()?));
@@ -169,7 +168,7 @@ impl<'a> Parser<'a> {
         Ok(left)
     }
 
-    fn one(&mut self) -> Result<Condition, DynamoError> {
+    fn one(&mut self) -> Result<Condition, ApiError> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
             return Err(self.invalid("The expression is nested too deeply"));
@@ -179,7 +178,7 @@ impl<'a> Parser<'a> {
         Ok(condition)
     }
 
-    fn one_inside(&mut self) -> Result<Condition, DynamoError> {
+    fn one_inside(&mut self) -> Result<Condition, ApiError> {
         if self.keyword("NOT") {
             return Ok(Condition::Not(Box::new(self.one()?)));
         }
@@ -221,7 +220,7 @@ impl<'a> Parser<'a> {
         Ok(Condition::Compare(left, comparator, self.operand()?))
     }
 
-    fn operand(&mut self) -> Result<Operand, DynamoError> {
+    fn operand(&mut self) -> Result<Operand, ApiError> {
         if let Some(Token::Value(placeholder)) = self.tokens.get(self.at).cloned() {
             self.at += 1;
             return self.scope.value(self.expression, &placeholder).map(Operand::Value);
@@ -229,7 +228,7 @@ impl<'a> Parser<'a> {
         self.path().map(Operand::Path)
     }
 
-    fn path(&mut self) -> Result<String, DynamoError> {
+    fn path(&mut self) -> Result<String, ApiError> {
         let name = match self.tokens.get(self.at).cloned() {
             Some(Token::Name(placeholder)) => self.scope.name(self.expression, &placeholder)?,
             Some(Token::Word(word)) if RESERVED.contains(&word.to_ascii_uppercase().as_str()) => {
@@ -270,15 +269,15 @@ impl<'a> Parser<'a> {
         is_it
     }
 
-    fn expect(&mut self, sign: &str) -> Result<(), DynamoError> {
+    fn expect(&mut self, sign: &str) -> Result<(), ApiError> {
         if self.sign(sign) { Ok(()) } else { Err(self.unexpected()) }
     }
 
-    fn end(&self) -> Result<(), DynamoError> {
+    fn end(&self) -> Result<(), ApiError> {
         if self.at == self.tokens.len() { Ok(()) } else { Err(self.unexpected()) }
     }
 
-    fn unexpected(&self) -> DynamoError {
+    fn unexpected(&self) -> ApiError {
         let shown = match self.tokens.get(self.at) {
             None => "<EOF>".to_owned(),
             Some(Token::Word(text) | Token::Name(text) | Token::Value(text)) => text.clone(),
@@ -287,11 +286,11 @@ impl<'a> Parser<'a> {
         syntax(self.expression, &shown)
     }
 
-    fn invalid(&self, message: &str) -> DynamoError {
-        DynamoError::invalid(format!("Invalid {}: {message}", self.expression))
+    fn invalid(&self, message: &str) -> ApiError {
+        error::invalid(format!("Invalid {}: {message}", self.expression))
     }
 }
 
-fn syntax(expression: &str, token: &str) -> DynamoError {
-    DynamoError::invalid(format!("Invalid {expression}: Syntax error; token: \"{token}\""))
+fn syntax(expression: &str, token: &str) -> ApiError {
+    error::invalid(format!("Invalid {expression}: Syntax error; token: \"{token}\""))
 }

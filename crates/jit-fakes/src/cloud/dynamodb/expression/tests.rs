@@ -24,7 +24,7 @@ fn holds(condition: &str, of: &Item) -> bool {
     scope.condition(condition).unwrap().holds(of)
 }
 
-fn refused(read: Result<impl std::fmt::Debug, DynamoError>) -> String {
+fn refused(read: Result<impl std::fmt::Debug, ApiError>) -> String {
     read.unwrap_err().message
 }
 
