@@ -1,7 +1,6 @@
-//! AWS on one endpoint: EC2's Query API, STS, DynamoDB and SQS, for one account.
-//! Every request's signature is checked with a signer that is not ours; the credential scope says which service and region is meant.
-//! Secrets and parameters are looked up there too.
-//! Not in it: other clouds, and what runs on an instance (`crate::instance`).
+//! AWS on one endpoint: EC2's Query API, STS, SQS, DynamoDB, secrets and parameters, for one account.
+//! Here stands the account itself and what tests and simulators may do to it without requests.
+//! Not in it: the way of a request (`pipeline`), other clouds, and what runs on an instance (`crate::instance`).
 
 mod access;
 mod billing;
@@ -14,8 +13,10 @@ mod error;
 mod faults;
 mod limits;
 mod lookups;
+mod pipeline;
 mod query;
 mod roles;
+mod service;
 pub(crate) mod signature;
 mod sqs;
 mod sts;
@@ -27,9 +28,9 @@ mod xml;
 use std::collections::BTreeMap;
 
 use http::Response;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use self::access::{Access, Caller, Denial};
+use self::access::Access;
 pub use self::access::{Principal, Provider, Role, RoleCredentials, SkewLimits};
 pub use self::billing::{Billed, BillingKey};
 pub use self::capacity::{CapacityPool, Quotas};
@@ -40,17 +41,14 @@ use self::ec2::Ec2;
 pub use self::ec2::{
     Change, Ec2Instance, EndReason, HistoryEntry, InstanceState, Launch, MetadataOptions, ShutdownBehavior,
 };
-use self::error::ApiError;
 pub use self::faults::{Fault, Faults};
 pub use self::limits::{Limits, Times};
 use self::lookups::Lookups;
-use self::query::Query;
-use self::signature::Claim;
 pub use self::signature::sign_request;
 use self::sqs::Sqs;
 pub use self::sqs::{SqsMessage, SqsRules};
 pub use self::throttle::BucketSize;
-use crate::model::{Model, Random, ReplyDelay, ReplyLost};
+use crate::model::{Model, Random};
 
 /// The account and its rules.
 #[derive(Clone, Debug)]
@@ -107,24 +105,6 @@ pub struct Aws {
     requests: BTreeMap<RequestKey, u64>,
     request_count: u64,
     credentials_count: u64,
-}
-
-/// The services on the endpoint.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Service {
-    Ec2,
-    Sts,
-    Sqs,
-}
-
-/// What a caller wants, once it is believed.
-struct Call<'a> {
-    request: &'a http::Request<Vec<u8>>,
-    service: Service,
-    /// `-` if the request names none.
-    action: &'a str,
-    query: &'a Query,
-    request_id: &'a str,
 }
 
 impl Aws {
@@ -189,6 +169,16 @@ impl Aws {
     pub fn queue_messages(&mut self, region: &str, name: &str, now: Timestamp) -> Vec<SqsMessage> {
         let now = self.tick(now);
         self.sqs.messages(region, name, now)
+    }
+
+    /// DynamoDB's tables.
+    pub fn dynamodb(&self) -> &DynamoDb {
+        &self.dynamodb
+    }
+
+    /// DynamoDB's tables, to make and change them without requests.
+    pub fn dynamodb_mut(&mut self) -> &mut DynamoDb {
+        &mut self.dynamodb
     }
 
     /// Changes what exists.
@@ -288,175 +278,12 @@ impl Aws {
         self.dynamodb.advance(self.now);
         self.now
     }
-
-    fn caller(
-        &self,
-        request: &http::Request<Vec<u8>>,
-        service: Service,
-        now: Timestamp,
-    ) -> Result<(Caller, Claim), Denial> {
-        let claim = Claim::read(request).map_err(Denial::Unsigned)?;
-        let (name, skew) = match service {
-            Service::Ec2 => ("ec2", self.ec2.limits.ec2_skew),
-            Service::Sts => ("sts", self.ec2.limits.sts_skew),
-            // The same 15 min and the same words as STS.
-            Service::Sqs => ("sqs", self.ec2.limits.sts_skew),
-        };
-        if claim.service != name {
-            return Err(Denial::WrongScope("Credential should be scoped to correct service.".into()));
-        }
-        if !self.ec2.catalogue.has_region(&claim.region) {
-            return Err(Denial::WrongScope("Credential should be scoped to a valid region.".into()));
-        }
-        let caller = self.access.caller(request, &claim, skew, now)?;
-        Ok((caller, claim))
-    }
-
-    /// Carries out what a believed caller wants.
-    fn perform(
-        &mut self,
-        caller: &Caller,
-        region: &str,
-        call: &Call<'_>,
-    ) -> Result<Response<Vec<u8>>, ApiError> {
-        let (Call { action, query, request_id, .. }, now) = (call, self.now);
-        match call.service {
-            Service::Sqs => return self.perform_sqs(caller, region, call),
-            Service::Sts => {
-                check_version(query, sts::VERSION)?;
-                return match *action {
-                    "GetCallerIdentity" => {
-                        sts::get_caller_identity(caller, &self.ec2.account, query, request_id)
-                    }
-                    "AssumeRole" => self.assume_role(caller, query, request_id),
-                    _ => Err(unknown_action(action)),
-                };
-            }
-            Service::Ec2 => check_version(query, ec2::VERSION)?,
-        }
-        if !["RunInstances", "DescribeInstances", "TerminateInstances", SPOT_PRICES].contains(action) {
-            return Err(unknown_action(action));
-        }
-        self.ec2.take_request_token(region, action, query, now)?;
-        caller.check_may(&format!("ec2:{action}"), &self.ec2.account)?;
-        match *action {
-            "RunInstances" => self.ec2.run_instances(caller, region, query, request_id, now),
-            "TerminateInstances" => self.ec2.terminate_instances(region, query, request_id, now),
-            SPOT_PRICES => self.ec2.describe_spot_price_history(region, query, request_id, now),
-            _ => self.ec2.describe_instances(region, query, request_id, now),
-        }
-    }
-
-    fn perform_sqs(
-        &mut self,
-        caller: &Caller,
-        region: &str,
-        call: &Call<'_>,
-    ) -> Result<Response<Vec<u8>>, ApiError> {
-        let (account, right) = (&self.ec2.account, Sqs::right(call.action));
-        caller.check_may(&right, account).map_err(|_| sqs::error::denied(&caller.arn(account), &right))?;
-        let place = sqs::Place { base: &base(call.request), region, account };
-        self.sqs.perform(call.action, place, call.request.body(), self.now)
-    }
-
-    /// Carries out the request with the fault that strikes it, if any.
-    fn perform_with_faults(
-        &mut self,
-        caller: &Caller,
-        region: &str,
-        call: &Call<'_>,
-    ) -> (Result<Response<Vec<u8>>, ApiError>, Delivery) {
-        let mut faults = std::mem::take(&mut self.faults);
-        let struck = with_fault(&mut faults, call.action, || self.perform(caller, region, call));
-        self.faults = faults;
-        struck
-    }
-}
-
-/// The action that tells spot prices.
-const SPOT_PRICES: &str = "DescribeSpotPriceHistory";
-
-/// How a reply reaches the caller.
-enum Delivery {
-    Prompt,
-    Late(SignedDuration),
-    Never,
-}
-
-fn deliver(mut response: Response<Vec<u8>>, delivery: Delivery) -> Response<Vec<u8>> {
-    match delivery {
-        Delivery::Prompt => {}
-        Delivery::Late(delay) => drop(response.extensions_mut().insert(ReplyDelay(delay))),
-        Delivery::Never => drop(response.extensions_mut().insert(ReplyLost)),
-    }
-    response
-}
-
-/// Draws a fault for a call of that action and lets it do its work around `perform`.
-fn with_fault(
-    faults: &mut Faults,
-    action: &str,
-    perform: impl FnOnce() -> Result<Response<Vec<u8>>, ApiError>,
-) -> (Result<Response<Vec<u8>>, ApiError>, Delivery) {
-    let error = |status, code: &str| Err(ApiError::new(status, code, "An internal error has occurred"));
-    match faults.strike(action) {
-        None => (perform(), Delivery::Prompt),
-        Some(Fault::Refused { status, code }) => (error(status, &code), Delivery::Prompt),
-        Some(Fault::LostRequest) => (error(500, "InternalError"), Delivery::Never),
-        Some(Fault::LostReply) => (perform(), Delivery::Never),
-        Some(Fault::LateReply(delay)) => (perform(), Delivery::Late(delay)),
-        Some(Fault::FailedAfterEffect { status, code }) => {
-            // A real refusal stays what it is: then there was no effect to lie about.
-            (perform().and_then(|_| error(status, &code)), Delivery::Prompt)
-        }
-    }
 }
 
 impl Model for Aws {
     fn handle(&mut self, now: Timestamp, request: http::Request<Vec<u8>>) -> Response<Vec<u8>> {
-        let now = self.tick(now);
-        self.request_count += 1;
-        let request_id = request_id(self.ec2.random.of("request", self.request_count), self.request_count);
-        if dynamodb::is_meant(&request) {
-            return self.handle_dynamodb(&request, &request_id, now);
-        }
-        if lookups::is_meant(&request) {
-            return self.handle_lookup(&request, &request_id, now);
-        }
-        let query = Query::read(request.uri().query(), request.body());
-        if roles::is_web_identity(&request, &query) {
-            return self.handle_web_identity(&query, &request_id, now);
-        }
-        let service = service_of(&request, &query);
-        let action = match service {
-            Service::Sqs => target(&request).and_then(|target| target.strip_prefix(sqs::TARGET)),
-            Service::Ec2 | Service::Sts => query.get("Action"),
-        }
-        .unwrap_or("-");
-        let call = Call { request: &request, service, action, query: &query, request_id: &request_id };
-        let (result, delivery, action, name) = match self.caller(&request, service, now) {
-            Ok((caller, claim)) => {
-                let (result, delivery) = self.perform_with_faults(&caller, &claim.region, &call);
-                (result, delivery, action, caller.name().to_owned())
-            }
-            Err(denial) => {
-                let error = match service {
-                    Service::Ec2 => denial.as_ec2(),
-                    Service::Sts => denial.as_sts(),
-                    Service::Sqs => denial.as_sqs(),
-                };
-                (Err(error), Delivery::Prompt, "-", "-".into())
-            }
-        };
-        let outcome = result.as_ref().err().map_or("ok", |error| error.code.as_str()).to_owned();
-        let key = RequestKey { action: action.into(), caller: name, outcome };
-        *self.requests.entry(key).or_insert(0) += 1;
-        let response = result.unwrap_or_else(|error| match service {
-            Service::Ec2 => error.as_ec2(&request_id),
-            Service::Sts => error.as_sts(&request_id),
-            Service::Sqs => error.as_sqs(&request_id),
-        });
-        deliver(response, delivery)
+        self.tick(now);
+        self.answer(&request)
     }
 
     fn next_at(&self) -> Option<Timestamp> {
@@ -466,48 +293,4 @@ impl Model for Aws {
     fn advance(&mut self, now: Timestamp) {
         self.tick(now);
     }
-}
-
-/// The service of the credential scope; an unsigned request shows it by its target or its API version.
-fn service_of(request: &http::Request<Vec<u8>>, query: &Query) -> Service {
-    match Claim::read(request) {
-        Ok(claim) if claim.service == "sts" => Service::Sts,
-        Ok(claim) if claim.service == "sqs" => Service::Sqs,
-        Ok(_) => Service::Ec2,
-        Err(_) if target(request).is_some_and(|target| target.starts_with(sqs::TARGET)) => Service::Sqs,
-        Err(_) if query.get("Version") == Some(sts::VERSION) => Service::Sts,
-        Err(_) => Service::Ec2,
-    }
-}
-
-/// The action in the header of those that speak JSON, with the name of their service before it.
-fn target(request: &http::Request<Vec<u8>>) -> Option<&str> {
-    request.headers().get("x-amz-target")?.to_str().ok()
-}
-
-/// Scheme and host as the caller knows them; a request from a listener shows its host only in a header.
-fn base(request: &http::Request<Vec<u8>>) -> String {
-    let scheme = request.uri().scheme_str().unwrap_or("http");
-    let host = request.headers().get("host").and_then(|host| host.to_str().ok());
-    let host = host.or_else(|| request.uri().authority().map(http::uri::Authority::as_str));
-    format!("{scheme}://{}", host.unwrap_or_default())
-}
-
-fn check_version(query: &Query, version: &str) -> Result<(), ApiError> {
-    match query.require("Version")? {
-        given if given == version => Ok(()),
-        given => {
-            Err(ApiError::bad("NoSuchVersion", format!("The requested version ({given}) is not valid.")))
-        }
-    }
-}
-
-fn unknown_action(action: &str) -> ApiError {
-    ApiError::bad("InvalidAction", format!("The action {action} is not valid for this web service."))
-}
-
-/// Shaped like a UUID, as AWS's are.
-fn request_id(drawn: u64, count: u64) -> String {
-    let (high, low) = (drawn >> 32, drawn & 0xffff_ffff);
-    format!("{high:08x}-{:04x}-4{:03x}-8000-{count:012x}", low >> 16, low & 0xfff)
 }

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::error::ApiError;
+use super::service::Service;
 use super::signature::{Claim, Unsigned};
 
 /// An IAM user with one access key and the actions that its policy allows.
@@ -123,14 +124,20 @@ struct Issued {
     credentials: RoleCredentials,
 }
 
-/// Who sent a request whose signature holds.
+/// Who sent a request that is believed.
 #[derive(Clone, Debug)]
 pub(crate) enum Caller {
     /// An IAM user.
     User(Principal),
     /// An instance by its role, or whoever assumed a role.
     Session(Session),
+    /// Nobody yet: a token for a role comes without a signature.
+    Anonymous,
 }
+
+/// What AWS calls whoever sent no signature.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html>
+const ANONYMOUS: &str = "anonymous";
 
 impl Caller {
     /// The name under which requests are counted.
@@ -138,6 +145,7 @@ impl Caller {
         match self {
             Self::User(principal) => &principal.name,
             Self::Session(session) => &session.name,
+            Self::Anonymous => "-",
         }
     }
 
@@ -148,6 +156,7 @@ impl Caller {
             Self::Session(Session { role, name, .. }) => {
                 format!("arn:aws:sts::{account}:assumed-role/{role}/{name}")
             }
+            Self::Anonymous => ANONYMOUS.into(),
         }
     }
 
@@ -156,6 +165,7 @@ impl Caller {
         match self {
             Self::User(principal) => principal.access_key_id.replacen("AKIA", "AIDA", 1),
             Self::Session(session) => format!("{}:{}", session.role_id, session.name),
+            Self::Anonymous => ANONYMOUS.into(),
         }
     }
 
@@ -164,20 +174,8 @@ impl Caller {
         match self {
             Self::User(principal) => allows(&principal.actions, action),
             Self::Session(session) => allows(&session.actions, action),
+            Self::Anonymous => false,
         }
-    }
-
-    /// Refuses an action that the caller's policy does not allow.
-    pub(crate) fn check_may(&self, action: &str, account: &str) -> Result<(), ApiError> {
-        if self.may(action) {
-            return Ok(());
-        }
-        let message = format!(
-            "You are not authorized to perform this operation. User: {} is not authorized to perform: {action} \
-             because no identity-based policy allows the {action} action",
-            self.arn(account)
-        );
-        Err(ApiError::new(403, "UnauthorizedOperation", message))
     }
 }
 
@@ -213,8 +211,22 @@ pub(crate) enum Denial {
 }
 
 impl Denial {
+    /// The words of a service.
+    pub(crate) fn words(&self, service: Service) -> ApiError {
+        let status = service.denied_status();
+        let (query_code, json_code, message) = self.common();
+        match (service, self) {
+            (Service::Ec2, _) => self.as_ec2(),
+            (Service::Sts, Self::Unsigned(Unsigned::Malformed(_))) => ApiError::bad(query_code, message),
+            (Service::Sts, _) => ApiError::new(status, query_code, message),
+            (Service::Sqs | Service::DynamoDb | Service::SecretsManager | Service::Ssm, _) => {
+                ApiError::new(status, json_code, message)
+            }
+        }
+    }
+
     /// EC2's words. <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>
-    pub(crate) fn as_ec2(&self) -> ApiError {
+    fn as_ec2(&self) -> ApiError {
         let failure = || {
             let message = "AWS was not able to validate the provided access credentials";
             ApiError::new(401, "AuthFailure", message)
@@ -229,20 +241,28 @@ impl Denial {
         }
     }
 
-    /// The words of STS. <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>
-    pub(crate) fn as_sts(&self) -> ApiError {
-        let denied = |code, message: String| ApiError::new(403, code, message);
-        let wrong = |message: String| denied("SignatureDoesNotMatch", message);
+    /// What all others say: the code in the Query protocol, the code in JSON, and the sentence.
+    /// <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>,
+    /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/CommonErrors.html>
+    fn common(&self) -> (&'static str, &'static str, String) {
+        let wrong = |message| ("SignatureDoesNotMatch", "InvalidSignatureException", message);
         let stamp = |time: Timestamp| time.strftime("%Y%m%dT%H%M%SZ").to_string();
         match self {
             Self::Unsigned(Unsigned::Missing) => {
-                denied("MissingAuthenticationToken", "Request is missing Authentication Token".into())
+                let message = "Request is missing Authentication Token".into();
+                ("MissingAuthenticationToken", "MissingAuthenticationTokenException", message)
             }
-            Self::Unsigned(Unsigned::Malformed(reason)) => ApiError::bad("IncompleteSignature", *reason),
+            Self::Unsigned(Unsigned::Malformed(reason)) => {
+                ("IncompleteSignature", "IncompleteSignatureException", (*reason).into())
+            }
             Self::UnknownKey | Self::WrongToken => {
-                denied("InvalidClientTokenId", "The security token included in the request is invalid.".into())
+                let message = "The security token included in the request is invalid.".into();
+                ("InvalidClientTokenId", "UnrecognizedClientException", message)
             }
-            Self::ExpiredToken => denied("ExpiredToken", "The security token included in the request is expired".into()),
+            Self::ExpiredToken => {
+                let message = "The security token included in the request is expired".into();
+                ("ExpiredToken", "ExpiredTokenException", message)
+            }
             Self::Expired { dated, now, limit } => {
                 let (dated, earliest) = (stamp(*dated), stamp(now.saturating_sub(*limit).unwrap_or(*now)));
                 let (now, minutes) = (stamp(*now), limit.as_mins());

@@ -2,11 +2,10 @@
 //! Not in it: global indexes, scans, streams, PartiQL, provisioned capacity, backups; and whole numbers are the only ones.
 //!
 //! What hurts is in it: conditions, transactions with their tokens, reads that lag behind, a time to live that deletes late,
-//! throttled partitions, pages of 1 MB, items of 400 KB. Signatures, rights and injected faults are checked in `door`.
+//! throttled partitions, pages of 1 MB, items of 400 KB. Signatures and injected faults are seen to before (`pipeline`).
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/Welcome.html>
 
-mod door;
-mod error;
+pub(super) mod error;
 mod expression;
 mod input;
 mod item;
@@ -25,16 +24,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
-pub(in crate::cloud) use self::door::is_meant;
+use self::input::TransactWriteItems;
 pub use self::settings::DynamoDbSettings;
 use self::table::{Key, Table};
 use self::transact::Token;
 use super::error::ApiError;
+use super::pipeline::Call;
 use super::throttle::Bucket;
 use crate::model::Random;
-
-/// The version of the API as it stands before each action's name.
-pub(crate) const TARGET: &str = "DynamoDB_20120810.";
 
 /// What writes are counted by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -129,14 +126,17 @@ impl DynamoDb {
         }
     }
 
-    /// Carries out an action whose caller has the right to it.
-    pub(crate) fn perform(
-        &mut self,
-        region: &str,
-        action: Action,
-        body: &[u8],
-        now: Timestamp,
-    ) -> Result<Json, ApiError> {
+    /// Carries out an action, if the caller may do it, or each part of a transaction.
+    pub(crate) fn perform(&mut self, call: &Call<'_>) -> Result<Json, ApiError> {
+        let (region, body, now) = (call.region.as_str(), call.request.body(), call.now);
+        let action =
+            Action::parse(call.action).ok_or_else(|| ApiError::bad("UnknownOperationException", ""))?;
+        if action == Action::TransactWriteItems {
+            let input: TransactWriteItems = input::read(body)?;
+            input.transact_items.iter().try_for_each(|item| call.check_may(item.right()))?;
+        } else {
+            call.check_may(&format!("dynamodb:{}", call.action))?;
+        }
         match action {
             Action::CreateTable => self.create_table_of(region, input::read(body)?, now),
             Action::DescribeTable => self.describe_table(region, &input::read(body)?),
@@ -165,7 +165,7 @@ fn table_name(given: &str) -> &str {
 
 /// What this model can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
+enum Action {
     CreateTable,
     DescribeTable,
     UpdateTimeToLive,

@@ -1,5 +1,5 @@
 //! EC2's Query API: the instances of one account and the actions on them.
-//! Not in it: signatures and permissions, which are checked before an action is called (`access`).
+//! Not in it: signatures, which are checked before an action is called (`pipeline`).
 
 mod describe;
 mod filter;
@@ -23,13 +23,17 @@ use super::capacity::Capacity;
 use super::catalogue::Catalogue;
 use super::error::ApiError;
 use super::limits::{Limits, Times};
-use super::query::Query;
+use super::pipeline::Call;
 use super::throttle::Bucket;
+use super::xml::Xml;
 use crate::model::Random;
 
 /// The version of the API. <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Welcome.html>
-pub(crate) const VERSION: &str = "2016-11-15";
-pub(crate) const NAMESPACE: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";
+const VERSION: &str = "2016-11-15";
+const NAMESPACE: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";
+
+/// What carries out an action.
+type Act = fn(&mut Ec2, &Call<'_>) -> Result<Xml, ApiError>;
 
 /// Something that happened to an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,26 +147,28 @@ impl Ec2 {
         known.filter(move |instance| instance.region == region)
     }
 
-    /// The bucket of that name in a region, full when it is first used.
-    fn bucket(&mut self, region: &str, name: &'static str, now: Timestamp) -> &mut Bucket {
-        let size = self.limits.bucket(name);
-        self.buckets.entry((region.to_owned(), name)).or_insert_with(|| Bucket::full(size, now))
+    /// Carries out an action, if the caller may do it and does not ask too often.
+    pub(crate) fn perform(&mut self, call: &Call<'_>) -> Result<Xml, ApiError> {
+        call.query.check_version(VERSION)?;
+        let reads = describe::bucket_name(call.query);
+        let (bucket, act): (_, Act) = match call.action {
+            "RunInstances" => ("RunInstances", Self::run_instances),
+            "TerminateInstances" => ("TerminateInstances", Self::terminate_instances),
+            "DescribeInstances" => (reads, |ec2, call| ec2.describe_instances(call)),
+            "DescribeSpotPriceHistory" => (reads, |ec2, call| ec2.describe_spot_price_history(call)),
+            action => return Err(ApiError::unknown_action(action)),
+        };
+        self.take(call, bucket, 1)?;
+        call.check_may(&format!("ec2:{}", call.action))?;
+        act(self, call)
     }
 
-    /// Takes one token for the request itself; each action has its own bucket.
-    pub(crate) fn take_request_token(
-        &mut self,
-        region: &str,
-        action: &str,
-        query: &Query,
-        now: Timestamp,
-    ) -> Result<(), ApiError> {
-        let name = match action {
-            "RunInstances" => "RunInstances",
-            "TerminateInstances" => "TerminateInstances",
-            _ => describe::bucket_name(query),
-        };
-        if self.bucket(region, name, now).take(1, now) { Ok(()) } else { Err(ApiError::throttled()) }
+    /// Takes tokens from the bucket of that name in the call's region; it is full when it is first used.
+    fn take(&mut self, call: &Call<'_>, name: &'static str, tokens: u32) -> Result<(), ApiError> {
+        let size = self.limits.bucket(name);
+        let bucket = self.buckets.entry((call.region.clone(), name));
+        let is_taken = bucket.or_insert_with(|| Bucket::full(size, call.now)).take(tokens, call.now);
+        if is_taken { Ok(()) } else { Err(ApiError::throttled()) }
     }
 
     pub(crate) fn next_at(&self) -> Option<Timestamp> {
@@ -281,8 +287,11 @@ fn at_least_a_moment(duration: SignedDuration) -> SignedDuration {
     duration.max(SignedDuration::from_millis(1))
 }
 
-/// What a dry run answers if the action would have been allowed.
-fn dry_run() -> ApiError {
+/// Ends a dry run here, where the action would have been allowed.
+fn check_dry_run(call: &Call<'_>) -> Result<(), ApiError> {
+    if !call.query.flag("DryRun")? {
+        return Ok(());
+    }
     let message = "Request would have succeeded, but DryRun flag is set.";
-    ApiError::new(412, "DryRunOperation", message)
+    Err(ApiError::new(412, "DryRunOperation", message))
 }

@@ -1,7 +1,6 @@
-//! Refusals and how EC2 and STS put them into XML.
-//! Not in it: when something is refused; each action decides that.
+//! Refusals, and the documents that tell of them in XML and in JSON.
+//! Not in it: when something is refused, which each action decides, and which service writes which document (`service`).
 
-use http::{Response, StatusCode, header};
 use serde_json::{Map, Value};
 
 use super::xml::Xml;
@@ -34,13 +33,17 @@ impl ApiError {
         Self::bad("InvalidParameterValue", format!("Invalid value '{value}' for {parameter}."))
     }
 
+    pub(crate) fn unknown_action(action: &str) -> Self {
+        Self::bad("InvalidAction", format!("The action {action} is not valid for this web service."))
+    }
+
     pub(crate) fn throttled() -> Self {
         Self::new(503, "RequestLimitExceeded", "Request limit exceeded.")
     }
 
     /// The Query API's error document of EC2, whose `Errors` is a list.
     /// <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-query-api.html>
-    pub(crate) fn as_ec2(&self, request_id: &str) -> Response<Vec<u8>> {
+    pub(crate) fn as_ec2(&self, request_id: &str) -> Xml {
         let mut xml = Xml::document();
         xml.node("Response", |xml| {
             xml.node("Errors", |xml| {
@@ -50,12 +53,12 @@ impl ApiError {
             });
             xml.text("RequestID", request_id);
         });
-        respond(self.status, xml)
+        xml
     }
 
     /// The error document of STS, which is the Query protocol's common one.
     /// <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>
-    pub(crate) fn as_sts(&self, request_id: &str) -> Response<Vec<u8>> {
+    pub(crate) fn as_sts(&self, request_id: &str) -> Xml {
         let mut xml = Xml::document();
         xml.node_in("ErrorResponse", super::sts::NAMESPACE, |xml| {
             xml.node("Error", |xml| {
@@ -64,15 +67,14 @@ impl ApiError {
             });
             xml.text("RequestId", request_id);
         });
-        respond(self.status, xml)
+        xml
     }
-}
 
-/// Puts an XML document into a reply. A status that HTTP does not have becomes 500.
-pub(crate) fn respond(status: u16, xml: Xml) -> Response<Vec<u8>> {
-    let mut response = Response::new(xml.into_bytes());
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let content_type = header::HeaderValue::from_static("text/xml;charset=UTF-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
-    response
+    /// The error document of services that speak JSON: the code behind a namespace, the sentence in a member of that name.
+    pub(crate) fn as_json(&self, namespace: &str, message: &str) -> Value {
+        let mut document = self.more.clone();
+        document.insert("__type".into(), format!("{namespace}#{}", self.code).into());
+        document.insert(message.into(), self.message.as_str().into());
+        document.into()
+    }
 }

@@ -32,8 +32,8 @@ pub struct Limits {
     /// How far a request to EC2 may be from now. "In most cases, a request must reach AWS within five minutes":
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html>; the future limit is that of `RequestExpired`.
     pub ec2_skew: SkewLimits,
-    /// How far a request to STS may be from now; its message speaks of 15 min.
-    pub sts_skew: SkewLimits,
+    /// How far a request to any other service may be from now; their messages speak of 15 min.
+    pub other_skew: SkewLimits,
 }
 
 impl Default for Limits {
@@ -52,7 +52,7 @@ impl Default for Limits {
             quotas: Quotas { on_demand_vcpus: 100_000, spot_vcpus: 100_000 },
             describe_page_max: 1000,
             ec2_skew: minutes(5, 15),
-            sts_skew: minutes(15, 15),
+            other_skew: minutes(15, 15),
         }
     }
 }

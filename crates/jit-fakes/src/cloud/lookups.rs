@@ -6,18 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use http::{Request, Response, StatusCode, header};
-use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 
-use super::access::{Caller, Denial};
+use super::Aws;
 use super::error::ApiError;
-use super::signature::{Claim, Unsigned};
-use super::{Aws, RequestKey};
-
-/// The two services by the name before each action, their name in the credential scope and in rights.
-const SERVICES: [(&str, &str); 2] = [("secretsmanager.", "secretsmanager"), ("AmazonSSM.", "ssm")];
+use super::pipeline::Call;
 
 /// What can be looked up.
 #[derive(Debug, Default)]
@@ -33,17 +27,6 @@ struct Secret {
     current: SecretString,
     current_version: u64,
     previous: Option<SecretString>,
-}
-
-/// Whether a request is for one of the two services: its target says so.
-pub(super) fn is_meant(request: &Request<Vec<u8>>) -> bool {
-    service(request).is_some()
-}
-
-/// The service of a request and its action.
-fn service(request: &Request<Vec<u8>>) -> Option<(&'static str, &str)> {
-    let target = request.headers().get("x-amz-target")?.to_str().ok()?;
-    SERVICES.iter().find_map(|(prefix, name)| Some((*name, target.strip_prefix(prefix)?)))
 }
 
 impl Aws {
@@ -65,81 +48,22 @@ impl Aws {
     pub fn put_parameter(&mut self, region: &str, name: &str, value: &str) {
         self.lookups.parameters.entry((region.into(), name.into())).or_default().push(value.into());
     }
-
-    pub(super) fn handle_lookup(
-        &mut self,
-        request: &Request<Vec<u8>>,
-        request_id: &str,
-        now: Timestamp,
-    ) -> Response<Vec<u8>> {
-        let (service, action) = service(request).unwrap_or_default();
-        let (result, delivery, action, caller) = match self.lookup_caller(request, service, now) {
-            Err(denial) => (Err(denied(&denial)), super::Delivery::Prompt, "-", "-".to_owned()),
-            Ok((caller, region)) => {
-                let mut faults = std::mem::take(&mut self.faults);
-                let perform = || self.look_up(&caller, &region, (service, action), request.body());
-                let (result, delivery) = super::with_fault(&mut faults, action, perform);
-                self.faults = faults;
-                (result, delivery, action, caller.name().to_owned())
-            }
-        };
-        let outcome = result.as_ref().err().map_or("ok", |error| error.code.as_str()).to_owned();
-        let key = RequestKey { action: action.into(), caller, outcome };
-        *self.requests.entry(key).or_insert(0) += 1;
-        let mut response = result.unwrap_or_else(|error| {
-            let kind = format!("com.amazon.coral.service#{}", error.code);
-            respond(error.status, &json!({ "__type": kind, "message": error.message }))
-        });
-        if let Ok(id) = header::HeaderValue::from_str(request_id) {
-            response.headers_mut().insert("x-amzn-requestid", id);
-        }
-        super::deliver(response, delivery)
-    }
-
-    fn lookup_caller(
-        &self,
-        request: &Request<Vec<u8>>,
-        service: &str,
-        now: Timestamp,
-    ) -> Result<(Caller, String), Denial> {
-        let claim = Claim::read(request).map_err(Denial::Unsigned)?;
-        if claim.service != service {
-            return Err(Denial::WrongScope("Credential should be scoped to correct service.".into()));
-        }
-        if !self.ec2.catalogue.has_region(&claim.region) {
-            return Err(Denial::WrongScope("Credential should be scoped to a valid region.".into()));
-        }
-        let caller = self.access.caller(request, &claim, self.ec2.limits.sts_skew, now)?;
-        Ok((caller, claim.region))
-    }
-
-    fn look_up(
-        &self,
-        caller: &Caller,
-        region: &str,
-        (service, action): (&str, &str),
-        body: &[u8],
-    ) -> Result<Response<Vec<u8>>, ApiError> {
-        let right = format!("{service}:{action}");
-        if !caller.may(&right) {
-            let message = format!(
-                "User: {} is not authorized to perform: {right} because no identity-based policy allows the {right} action",
-                caller.arn(&self.ec2.account)
-            );
-            return Err(ApiError::bad("AccessDeniedException", message));
-        }
-        let input: Map<String, Value> = serde_json::from_slice(body)
-            .map_err(|_| ApiError::bad("SerializationException", "the body is no JSON object"))?;
-        match action {
-            "GetSecretValue" => self.lookups.secret(region, &input),
-            "GetParameter" => self.lookups.parameter(&self.ec2.account, region, &input),
-            _ => Err(ApiError::bad("UnknownOperationException", "")),
-        }
-    }
 }
 
 impl Lookups {
-    fn secret(&self, region: &str, input: &Map<String, Value>) -> Result<Response<Vec<u8>>, ApiError> {
+    /// Carries out an action of either service, if the caller may.
+    pub(super) fn perform(&self, call: &Call<'_>) -> Result<Value, ApiError> {
+        call.check_may(&format!("{}:{}", call.service.scope(), call.action))?;
+        let input: Map<String, Value> = serde_json::from_slice(call.request.body())
+            .map_err(|_| ApiError::bad("SerializationException", "the body is no JSON object"))?;
+        match call.action {
+            "GetSecretValue" => self.secret(&call.region, &input),
+            "GetParameter" => self.parameter(&call.account, &call.region, &input),
+            _ => Err(ApiError::bad("UnknownOperationException", "")),
+        }
+    }
+
+    fn secret(&self, region: &str, input: &Map<String, Value>) -> Result<Value, ApiError> {
         let wanted = text(input, "SecretId")?.unwrap_or_default();
         let stage = text(input, "VersionStage")?.unwrap_or("AWSCURRENT");
         let is_it = |arn: &str| {
@@ -164,25 +88,17 @@ impl Lookups {
         })?;
         let name = arn.rsplit(':').next().unwrap_or_default();
         let name = name.get(..name.len().saturating_sub(7)).unwrap_or_default();
-        Ok(respond(
-            200,
-            &json!({
-                "ARN": arn,
-                "Name": name,
-                "VersionId": format!("00000000-0000-4000-8000-{version:012}"),
-                "SecretString": value.expose_secret(),
-                "VersionStages": [stage],
-                "CreatedDate": 1_700_000_000.0,
-            }),
-        ))
+        Ok(json!({
+            "ARN": arn,
+            "Name": name,
+            "VersionId": format!("00000000-0000-4000-8000-{version:012}"),
+            "SecretString": value.expose_secret(),
+            "VersionStages": [stage],
+            "CreatedDate": 1_700_000_000.0,
+        }))
     }
 
-    fn parameter(
-        &self,
-        account: &str,
-        region: &str,
-        input: &Map<String, Value>,
-    ) -> Result<Response<Vec<u8>>, ApiError> {
+    fn parameter(&self, account: &str, region: &str, input: &Map<String, Value>) -> Result<Value, ApiError> {
         let wanted = text(input, "Name")?.ok_or_else(|| {
             ApiError::bad("ValidationException", "1 validation error detected: Value null at 'name'")
         })?;
@@ -199,18 +115,15 @@ impl Lookups {
         };
         // Public parameters belong to no account.
         let owner = if name.starts_with("/aws/service/") { "" } else { account };
-        Ok(respond(
-            200,
-            &json!({ "Parameter": {
-                "ARN": format!("arn:aws:ssm:{region}:{owner}:parameter{name}"),
-                "DataType": "text",
-                "LastModifiedDate": 1_700_000_000.0,
-                "Name": name,
-                "Type": "String",
-                "Value": value,
-                "Version": version,
-            } }),
-        ))
+        Ok(json!({ "Parameter": {
+            "ARN": format!("arn:aws:ssm:{region}:{owner}:parameter{name}"),
+            "DataType": "text",
+            "LastModifiedDate": 1_700_000_000.0,
+            "Name": name,
+            "Type": "String",
+            "Value": value,
+            "Version": version,
+        } }))
     }
 }
 
@@ -221,29 +134,4 @@ fn text<'a>(input: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(ApiError::bad("SerializationException", format!("{name} is no text"))),
     }
-}
-
-/// The words of services that speak JSON 1.1.
-/// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/CommonErrors.html>
-fn denied(denial: &Denial) -> ApiError {
-    let ApiError { message, .. } = denial.as_sts();
-    let code = match denial {
-        Denial::Unsigned(Unsigned::Missing) => "MissingAuthenticationTokenException",
-        Denial::Unsigned(Unsigned::Malformed(_)) => "IncompleteSignatureException",
-        Denial::UnknownKey | Denial::WrongToken => "UnrecognizedClientException",
-        Denial::ExpiredToken => "ExpiredTokenException",
-        Denial::Expired { .. }
-        | Denial::NotYetCurrent { .. }
-        | Denial::WrongScope(_)
-        | Denial::WrongSignature => "InvalidSignatureException",
-    };
-    ApiError::bad(code, message)
-}
-
-fn respond(status: u16, document: &Value) -> Response<Vec<u8>> {
-    let mut response = Response::new(document.to_string().into_bytes());
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let content_type = header::HeaderValue::from_static("application/x-amz-json-1.1");
-    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
-    response
 }

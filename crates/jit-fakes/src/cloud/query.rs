@@ -28,6 +28,16 @@ impl Query {
         self.get(name).filter(|value| !value.is_empty()).ok_or_else(|| ApiError::missing(name))
     }
 
+    /// Refuses another version of the API.
+    pub(crate) fn check_version(&self, version: &str) -> Result<(), ApiError> {
+        match self.require("Version")? {
+            given if given == version => Ok(()),
+            given => {
+                Err(ApiError::bad("NoSuchVersion", format!("The requested version ({given}) is not valid.")))
+            }
+        }
+    }
+
     pub(crate) fn number(&self, name: &str) -> Result<Option<u32>, ApiError> {
         let parse = |value: &str| value.parse().map_err(|_| ApiError::invalid(value, name));
         self.get(name).map(parse).transpose()

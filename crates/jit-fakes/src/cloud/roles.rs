@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use http::{Request, Response};
 use jiff::{SignedDuration, Timestamp};
 use jwt_simple::JWTError;
 use jwt_simple::prelude::{
@@ -15,22 +14,19 @@ use jwt_simple::prelude::{
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::access::{Caller, Provider, Role, RoleCredentials, Session};
-use super::error::{ApiError, respond};
+use super::error::ApiError;
+use super::pipeline::Call;
 use super::query::Query;
 use super::xml::Xml;
-use super::{Aws, RequestKey, sts};
+use super::{Aws, sts};
 
-const WEB_IDENTITY: &str = "AssumeRoleWithWebIdentity";
+/// The action that needs no signature.
+pub(super) const WEB_IDENTITY: &str = "AssumeRoleWithWebIdentity";
 /// Seconds that a session may last by the API, and the hour that is a role's own limit unless it was raised.
 const DURATIONS: std::ops::RangeInclusive<u32> = 900..=43_200;
 const ROLE_DURATION_MAX: u32 = 3_600;
 /// How long expired credentials are remembered, so that they are told from unknown ones.
 const EXPIRED_KEPT: SignedDuration = SignedDuration::from_hours(24);
-
-/// Whether a request wants a role for a token; such a request has no signature.
-pub(super) fn is_web_identity(request: &Request<Vec<u8>>, query: &Query) -> bool {
-    query.get("Action") == Some(WEB_IDENTITY) && !request.headers().contains_key("authorization")
-}
 
 impl Aws {
     /// Makes a role, or replaces it.
@@ -72,64 +68,21 @@ impl Aws {
     }
 
     /// Answers AssumeRole. A role that is not there and one that does not trust the caller are told alike.
-    pub(super) fn assume_role(
-        &mut self,
-        caller: &Caller,
-        query: &Query,
-        request_id: &str,
-    ) -> Result<Response<Vec<u8>>, ApiError> {
-        query.only(&["Action", "Version", "RoleArn", "RoleSessionName", "DurationSeconds"])?;
-        let wanted = Wanted::read(query)?;
-        let account = &self.ec2.account;
-        let trusts = |role: &&Role| match caller {
+    pub(super) fn assume_role(&mut self, call: &Call<'_>) -> Result<Xml, ApiError> {
+        call.query.only(&["Action", "Version", "RoleArn", "RoleSessionName", "DurationSeconds"])?;
+        let wanted = Wanted::read(call.query)?;
+        let trusts = |role: &&Role| match &call.caller {
             Caller::User(user) => role.trusted_users.contains(&user.name),
-            Caller::Session(_) => false,
+            Caller::Session(_) | Caller::Anonymous => false,
         };
-        let role = self.access.role(wanted.role_name(account)).filter(trusts).cloned();
-        let Some(role) = role else {
-            let message = format!(
-                "User: {} is not authorized to perform: sts:AssumeRole on resource: {}",
-                caller.arn(account),
-                wanted.arn
-            );
-            return Err(ApiError::new(403, "AccessDenied", message));
-        };
-        wanted.check_duration()?;
-        let credentials = self.issue(
-            &role.name,
-            &wanted.session,
-            role.actions,
-            SignedDuration::from_secs(wanted.seconds.into()),
-        );
-        Ok(self.assumed("AssumeRole", &role.name, &wanted, &credentials, request_id))
+        let role = self.access.role(wanted.role_name(&call.account)).filter(trusts).cloned();
+        let denied = || call.unauthorized("sts:AssumeRole", &format!("on resource: {}", wanted.arn));
+        self.begin_session(call, role.ok_or_else(denied)?, &wanted)
     }
 
     /// Answers a request without signature for a role with an identity provider's token.
-    pub(super) fn handle_web_identity(
-        &mut self,
-        query: &Query,
-        request_id: &str,
-        now: Timestamp,
-    ) -> Response<Vec<u8>> {
-        let mut faults = std::mem::take(&mut self.faults);
-        let (result, delivery) = super::with_fault(&mut faults, WEB_IDENTITY, || {
-            self.assume_role_with_web_identity(query, request_id, now)
-        });
-        self.faults = faults;
-        let outcome = result.as_ref().err().map_or("ok", |error| error.code.as_str()).to_owned();
-        let key = RequestKey { action: WEB_IDENTITY.into(), caller: "-".into(), outcome };
-        *self.requests.entry(key).or_insert(0) += 1;
-        super::deliver(result.unwrap_or_else(|error| error.as_sts(request_id)), delivery)
-    }
-
-    fn assume_role_with_web_identity(
-        &mut self,
-        query: &Query,
-        request_id: &str,
-        now: Timestamp,
-    ) -> Result<Response<Vec<u8>>, ApiError> {
-        super::check_version(query, sts::VERSION)?;
-        query.only(&[
+    pub(super) fn assume_role_with_web_identity(&mut self, call: &Call<'_>) -> Result<Xml, ApiError> {
+        call.query.only(&[
             "Action",
             "Version",
             "RoleArn",
@@ -137,50 +90,37 @@ impl Aws {
             "DurationSeconds",
             "WebIdentityToken",
         ])?;
-        let wanted = Wanted::read(query)?;
-        let token = query.require("WebIdentityToken")?;
+        let wanted = Wanted::read(call.query)?;
+        let token = call.query.require("WebIdentityToken")?;
         let denied =
             || ApiError::new(403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity");
-        let role = self.access.role(wanted.role_name(&self.ec2.account)).cloned().ok_or_else(denied)?;
+        let role = self.access.role(wanted.role_name(&call.account)).cloned().ok_or_else(denied)?;
         let provider = role.trusted_provider.as_ref().ok_or_else(denied)?;
-        if !is_trusted(provider, token, now)? {
+        if !is_trusted(provider, token, call.now)? {
             return Err(denied());
         }
+        self.begin_session(call, role, &wanted)
+    }
+
+    /// Hands a role's credentials to whom it trusts, and tells of them.
+    fn begin_session(&mut self, call: &Call<'_>, role: Role, wanted: &Wanted) -> Result<Xml, ApiError> {
         wanted.check_duration()?;
         let lasts = SignedDuration::from_secs(wanted.seconds.into());
         let credentials = self.issue(&role.name, &wanted.session, role.actions, lasts);
-        Ok(self.assumed(WEB_IDENTITY, &role.name, &wanted, &credentials, request_id))
-    }
-
-    fn assumed(
-        &self,
-        action: &str,
-        role: &str,
-        wanted: &Wanted,
-        credentials: &RoleCredentials,
-        request_id: &str,
-    ) -> Response<Vec<u8>> {
         let session = &wanted.session;
-        let arn = format!("arn:aws:sts::{}:assumed-role/{role}/{session}", self.ec2.account);
+        let arn = format!("arn:aws:sts::{}:assumed-role/{}/{session}", call.account, role.name);
         let expiration = credentials.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        let mut xml = Xml::document();
-        xml.node_in(&format!("{action}Response"), sts::NAMESPACE, |xml| {
-            xml.node(&format!("{action}Result"), |xml| {
-                xml.node("AssumedRoleUser", |xml| {
-                    xml.text("AssumedRoleId", format!("{}:{session}", role_id(role))).text("Arn", &arn);
-                });
-                xml.node("Credentials", |xml| {
-                    xml.text("AccessKeyId", &credentials.access_key_id);
-                    xml.text("SecretAccessKey", credentials.secret_access_key.expose_secret());
-                    xml.text("SessionToken", credentials.session_token.expose_secret());
-                    xml.text("Expiration", &expiration);
-                });
+        Ok(sts::document(call, |xml| {
+            xml.node("AssumedRoleUser", |xml| {
+                xml.text("AssumedRoleId", format!("{}:{session}", role_id(&role.name))).text("Arn", &arn);
             });
-            xml.node("ResponseMetadata", |xml| {
-                xml.text("RequestId", request_id);
+            xml.node("Credentials", |xml| {
+                xml.text("AccessKeyId", &credentials.access_key_id);
+                xml.text("SecretAccessKey", credentials.secret_access_key.expose_secret());
+                xml.text("SessionToken", credentials.session_token.expose_secret());
+                xml.text("Expiration", &expiration);
             });
-        });
-        respond(200, xml)
+        }))
     }
 }
 

@@ -12,8 +12,8 @@ mod queue;
 
 use std::collections::BTreeMap;
 
-use http::{Response, header};
-use jiff::Timestamp;
+use http::{Request, uri};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use self::attributes::Attributes;
@@ -21,10 +21,9 @@ use self::input::Input;
 use self::queue::{Deletion, Queue};
 pub use self::queue::{SqsMessage, SqsRules};
 use super::error::ApiError;
-use crate::model::{Random, ReplyDelay};
+use super::pipeline::{Answer, Call};
+use crate::model::Random;
 
-/// What a target begins with, as in `AmazonSQS.SendMessage`.
-pub(crate) const TARGET: &str = "AmazonSQS.";
 /// The most entries of a batch.
 const ENTRIES_MAX: usize = 10;
 
@@ -40,11 +39,11 @@ pub(crate) struct Sqs {
 
 /// Where a request arrived: what a queue's address is made of.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place<'a> {
+struct Place<'a> {
     /// Scheme and host, without a slash at its end.
-    pub(crate) base: &'a str,
-    pub(crate) region: &'a str,
-    pub(crate) account: &'a str,
+    base: &'a str,
+    region: &'a str,
+    account: &'a str,
 }
 
 impl Place<'_> {
@@ -72,46 +71,31 @@ impl Sqs {
         queue.map(|queue| queue.messages(now)).unwrap_or_default()
     }
 
-    /// The right that an action needs: batches need that of the single action.
+    /// Carries out an action, if the caller may: batches need the right to the single action.
     /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html>
-    pub(crate) fn right(action: &str) -> String {
-        format!("sqs:{}", action.strip_suffix("Batch").unwrap_or(action))
-    }
-
-    /// Carries out an action that its caller may do.
-    pub(crate) fn perform(
-        &mut self,
-        action: &str,
-        place: Place<'_>,
-        body: &[u8],
-        now: Timestamp,
-    ) -> Result<Response<Vec<u8>>, ApiError> {
-        let input = Input::read(body)?;
-        let mut wait = None;
-        let output = match action {
+    pub(crate) fn perform(&mut self, call: &Call<'_>) -> Result<Answer, ApiError> {
+        call.check_may(&format!("sqs:{}", call.action.strip_suffix("Batch").unwrap_or(call.action)))?;
+        let place = Place { base: &base(call.request), region: &call.region, account: &call.account };
+        let (input, now) = (Input::read(call.request.body())?, call.now);
+        let output = match call.action {
             "CreateQueue" => self.create(place, &input),
             "GetQueueUrl" => self.get_url(place, &input),
             "GetQueueAttributes" => self.get_attributes(place, &input, now),
             "SetQueueAttributes" => self.set_attributes(place, &input),
             "SendMessage" => self.send(place, &input, now),
             "ReceiveMessage" => {
-                let (output, waited) = self.receive(place, &input, now)?;
-                wait = waited;
-                Ok(output)
+                let (output, wait) = self.receive(place, &input, now)?;
+                return Ok(Answer::from(output).after(wait));
             }
             "DeleteMessage" => self.delete(place, &input),
             "DeleteMessageBatch" => self.delete_batch(place, &input),
             "ChangeMessageVisibilityBatch" => self.change_visibility_batch(place, &input, now),
-            _ => Err(ApiError::bad(
+            action => Err(ApiError::bad(
                 "InvalidAction",
                 format!("The action {action} is not valid for this endpoint."),
             )),
-        }?;
-        let mut response = respond(200, &output);
-        if let Some(wait) = wait {
-            response.extensions_mut().insert(wait);
-        }
-        Ok(response)
+        };
+        output.map(Answer::from)
     }
 
     /// Finds the queue that a request names, by its address's path: the host may be any name of the service.
@@ -191,7 +175,7 @@ impl Sqs {
         place: Place<'_>,
         input: &Input,
         now: Timestamp,
-    ) -> Result<(Value, Option<ReplyDelay>), ApiError> {
+    ) -> Result<(Value, Option<SignedDuration>), ApiError> {
         let poll = queue::Poll {
             number: self.polls + 1,
             most: input.number("MaxNumberOfMessages", 1..=10)?.unwrap_or(1),
@@ -216,7 +200,7 @@ impl Sqs {
         let shown: Vec<Value> =
             received.messages.iter().map(|message| message.shown(&system, &own)).collect();
         let output = if shown.is_empty() { json!({}) } else { json!({ "Messages": shown }) };
-        Ok((output, received.wait.map(ReplyDelay)))
+        Ok((output, received.wait))
     }
 
     fn delete(&mut self, place: Place<'_>, input: &Input) -> Outcome {
@@ -267,14 +251,12 @@ fn each(input: &Input, mut act: impl FnMut(&Input, &str) -> Result<(), ApiError>
     Ok(json!({ "Successful": successful, "Failed": failed }))
 }
 
-/// Puts a document into a reply. A status that HTTP does not have becomes 500.
-fn respond(status: u16, document: &Value) -> Response<Vec<u8>> {
-    let mut response = Response::new(document.to_string().into_bytes());
-    *response.status_mut() =
-        http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
-    let content_type = header::HeaderValue::from_static("application/x-amz-json-1.0");
-    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
-    response
+/// Scheme and host as the caller knows them; a request from a listener shows its host only in a header.
+fn base(request: &Request<Vec<u8>>) -> String {
+    let scheme = request.uri().scheme_str().unwrap_or("http");
+    let host = request.headers().get("host").and_then(|host| host.to_str().ok());
+    let host = host.or_else(|| request.uri().authority().map(uri::Authority::as_str));
+    format!("{scheme}://{}", host.unwrap_or_default())
 }
 
 /// Shaped as SQS's message ids are.

@@ -16,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
 use super::*;
+use crate::model::{ReplyDelay, ReplyLost};
 
 const EAST: &str = "us-east-1";
 const SUBNET_A: &str = "subnet-0000000000000000a";

@@ -1,14 +1,14 @@
-//! Refusals and how DynamoDB puts them into JSON.
+//! DynamoDB's refusals, and how they look in JSON.
 //! Not in it: when something is refused; each action decides that.
 //!
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>
 
-use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
-use crate::cloud::access::Denial;
 use crate::cloud::error::ApiError;
-use crate::cloud::signature::Unsigned;
+use crate::cloud::service::COMMON;
+
+const CANCELLED: &str = "TransactionCanceledException";
 
 pub(crate) fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::bad("ValidationException", message)
@@ -38,7 +38,7 @@ pub(crate) fn cancelled(reasons: Vec<Json>) -> ApiError {
         "Transaction cancelled, please refer cancellation reasons for specific reasons [{}]",
         codes.join(", ")
     );
-    let mut error = ApiError::bad("TransactionCanceledException", message);
+    let mut error = ApiError::bad(CANCELLED, message);
     error.more.insert("CancellationReasons".into(), Json::Array(reasons));
     error
 }
@@ -57,51 +57,9 @@ pub(crate) fn as_reason(error: &ApiError) -> Json {
     reason
 }
 
-/// The words for a caller who is not believed.
-/// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/CommonErrors.html>
-pub(crate) fn denied(denial: &Denial) -> ApiError {
-    let stamp = |time: Timestamp| time.strftime("%Y%m%dT%H%M%SZ").to_string();
-    let wrong = |message: String| ApiError::bad("InvalidSignatureException", message);
-    match denial {
-        Denial::Unsigned(Unsigned::Missing) => {
-            ApiError::bad("MissingAuthenticationTokenException", "Request is missing Authentication Token")
-        }
-        Denial::Unsigned(Unsigned::Malformed(reason)) => {
-            ApiError::bad("IncompleteSignatureException", *reason)
-        }
-        Denial::UnknownKey | Denial::WrongToken => ApiError::bad(
-            "UnrecognizedClientException",
-            "The security token included in the request is invalid.",
-        ),
-        Denial::ExpiredToken => {
-            ApiError::bad("ExpiredTokenException", "The security token included in the request is expired")
-        }
-        Denial::Expired { dated, now, limit } => {
-            let earliest = stamp(now.saturating_sub(*limit).unwrap_or(*now));
-            let (dated, now, minutes) = (stamp(*dated), stamp(*now), limit.as_mins());
-            wrong(format!(
-                "Signature expired: {dated} is now earlier than {earliest} ({now} - {minutes} min.)"
-            ))
-        }
-        Denial::NotYetCurrent { dated, now, limit } => {
-            let latest = stamp(now.saturating_add(*limit).unwrap_or(*now));
-            let (dated, now, minutes) = (stamp(*dated), stamp(*now), limit.as_mins());
-            wrong(format!(
-                "Signature not yet current: {dated} is still later than {latest} ({now} + {minutes} min.)"
-            ))
-        }
-        Denial::WrongScope(reason) => wrong(reason.clone()),
-        Denial::WrongSignature => wrong(
-            "The request signature we calculated does not match the signature you provided. Check your AWS \
-             Secret Access Key and signing method. Consult the service documentation for details."
-                .into(),
-        ),
-    }
-}
-
-/// The error document. What the service itself says has its own namespace; what stands before it has two others.
-pub(crate) fn document(error: &ApiError) -> Json {
-    let namespace = match error.code.as_str() {
+/// The namespace of a code. What the service itself says has its own; what stands before it has two others.
+pub(crate) fn namespace(code: &str) -> &'static str {
+    match code {
         "ValidationException" => "com.amazon.coral.validate",
         "AccessDeniedException"
         | "ExpiredTokenException"
@@ -111,12 +69,12 @@ pub(crate) fn document(error: &ApiError) -> Json {
         | "SerializationException"
         | "ThrottlingException"
         | "UnknownOperationException"
-        | "UnrecognizedClientException" => "com.amazon.coral.service",
+        | "UnrecognizedClientException" => COMMON,
         _ => "com.amazonaws.dynamodb.v20120810",
-    };
-    let message = if error.code == "TransactionCanceledException" { "Message" } else { "message" };
-    let mut document = error.more.clone();
-    document.insert("__type".into(), format!("{namespace}#{}", error.code).into());
-    document.insert(message.into(), error.message.clone().into());
-    Json::Object(document)
+    }
+}
+
+/// The name of the sentence's member, which one code writes otherwise.
+pub(crate) fn member(code: &str) -> &'static str {
+    if code == CANCELLED { "Message" } else { "message" }
 }

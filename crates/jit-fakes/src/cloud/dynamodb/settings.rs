@@ -3,7 +3,6 @@
 
 use jiff::SignedDuration;
 
-use crate::cloud::access::SkewLimits;
 use crate::cloud::delay::Delay;
 use crate::cloud::throttle::BucketSize;
 
@@ -21,8 +20,6 @@ pub struct DynamoDbSettings {
     /// How long the token of a transaction is remembered.
     /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>
     pub token_validity: SignedDuration,
-    /// How far a request's date may be from now.
-    pub skew: SkewLimits,
 }
 
 impl Default for DynamoDbSettings {
@@ -32,7 +29,6 @@ impl Default for DynamoDbSettings {
             lag: Delay::Uniform { low: SignedDuration::ZERO, high: SignedDuration::from_secs(1) },
             deletion: Delay::Uniform { low: SignedDuration::ZERO, high: SignedDuration::from_hours(48) },
             token_validity: SignedDuration::from_mins(10),
-            skew: SkewLimits { past: SignedDuration::from_mins(15), future: SignedDuration::from_mins(15) },
         }
     }
 }

@@ -5,14 +5,15 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::Response;
 use jiff::Timestamp;
 
 use super::filter::Filter;
 use super::record::{Ec2Instance, InstanceState};
-use super::{Ec2, reply};
+use super::{Ec2, check_dry_run, reply};
 use crate::cloud::error::ApiError;
+use crate::cloud::pipeline::Call;
 use crate::cloud::query::Query;
+use crate::cloud::xml::Xml;
 
 const KNOWN: &[&str] = &[
     "Action",
@@ -29,24 +30,17 @@ const KNOWN: &[&str] = &[
 const PAGE_SIZES: std::ops::RangeInclusive<u32> = 5..=1000;
 
 /// The name of the bucket that the request draws from: without filter and paging it is the smaller one.
-pub(crate) fn bucket_name(query: &Query) -> &'static str {
+pub(super) fn bucket_name(query: &Query) -> &'static str {
     let is_paged = query.get("MaxResults").is_some() || query.get("NextToken").is_some();
     let is_narrow = is_paged || !query.numbers("Filter").is_empty();
     if is_narrow { "DescribeInstances" } else { "DescribeInstances.all" }
 }
 
 impl Ec2 {
-    pub(crate) fn describe_instances(
-        &self,
-        region: &str,
-        query: &Query,
-        request_id: &str,
-        now: Timestamp,
-    ) -> Result<Response<Vec<u8>>, ApiError> {
+    pub(super) fn describe_instances(&self, call: &Call<'_>) -> Result<Xml, ApiError> {
+        let Call { query, region, now, .. } = call;
         query.only(KNOWN)?;
-        if query.flag("DryRun")? {
-            return Err(super::dry_run());
-        }
+        check_dry_run(call)?;
         let filters = Filter::read_all(query)?;
         let ids = query.list("InstanceId");
         let page_size = query.number("MaxResults")?;
@@ -61,7 +55,7 @@ impl Ec2 {
             return Err(ApiError::bad("InvalidParameterCombination", message));
         }
         let start = query.get("NextToken").map(read_token).transpose()?.unwrap_or(0);
-        let named = self.named(region, &ids, now)?;
+        let named = self.named(region, &ids, *now)?;
         let is_wanted = |instance: &Ec2Instance, shown| {
             let is_named = named.is_empty() || named.contains(&instance.ordinal);
             is_named && filters.iter().all(|filter| filter.passes(instance, shown))
@@ -71,13 +65,13 @@ impl Ec2 {
             .known_in(region)
             .filter(|_| !is_hidden)
             .filter(|instance| instance.ordinal >= start)
-            .filter_map(|instance| Some((instance, instance.shown_at(now)?)))
+            .filter_map(|instance| Some((instance, instance.shown_at(*now)?)))
             .filter(|(instance, shown)| is_wanted(instance, *shown));
         // Without MaxResults EC2 answers with everything.
         let size = page_size.map_or(u32::MAX, |size| size.min(self.limits.describe_page_max.max(1)));
         let shown: Vec<_> = wanted.by_ref().take(usize::try_from(size).unwrap_or(usize::MAX)).collect();
         let next_token = wanted.next().map(|(instance, _)| write_token(instance.ordinal));
-        Ok(reply::page(&self.account, &shown, next_token.as_deref(), request_id))
+        Ok(reply::page(call, &shown, next_token.as_deref()))
     }
 
     /// Finds the named instances, in ascending launch order. One that EC2 does not show spoils the whole call.

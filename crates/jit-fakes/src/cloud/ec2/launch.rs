@@ -3,18 +3,18 @@
 //!
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>
 
-use http::Response;
 use jiff::Timestamp;
 use secrecy::SecretSlice;
 
 use super::parameters::Parameters;
 use super::record::{Ec2Instance, InstanceState};
-use super::{Change, Due, Ec2, HistoryEntry, at_least_a_moment, reply};
+use super::{Change, Due, Ec2, HistoryEntry, at_least_a_moment, check_dry_run, reply};
 use crate::cloud::access::Caller;
 use crate::cloud::capacity::CapacityPool;
 use crate::cloud::catalogue::CapacityType;
 use crate::cloud::error::ApiError;
-use crate::cloud::query::Query;
+use crate::cloud::pipeline::Call;
+use crate::cloud::xml::Xml;
 
 /// One RunInstances that launched something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,42 +57,32 @@ struct Place {
 }
 
 impl Ec2 {
-    pub(crate) fn run_instances(
-        &mut self,
-        caller: &Caller,
-        region: &str,
-        query: &Query,
-        request_id: &str,
-        now: Timestamp,
-    ) -> Result<Response<Vec<u8>>, ApiError> {
-        let wish = Parameters::parse(query)?;
+    pub(super) fn run_instances(&mut self, call: &Call<'_>) -> Result<Xml, ApiError> {
+        let (region, now) = (call.region.as_str(), call.now);
+        let wish = Parameters::parse(call.query)?;
         if wish.profile.is_some() {
-            caller.check_may("iam:PassRole", &self.account)?;
+            call.check_may("iam:PassRole")?;
         }
         if !wish.tags.is_empty() || !wish.volume_tags.is_empty() {
-            caller.check_may("ec2:CreateTags", &self.account)?;
+            call.check_may("ec2:CreateTags")?;
         }
-        if query.flag("DryRun")? {
-            return Err(super::dry_run());
-        }
+        check_dry_run(call)?;
         let place = self.place(&wish, region, now)?;
         // Everything else has to be the same again, down to the byte.
-        let fingerprint = query.fingerprint(&["Action", "Version", "ClientToken"]);
+        let fingerprint = call.query.fingerprint(&["Action", "Version", "ClientToken"]);
         if let Some(launch) = self.replayed(&wish, &place, &fingerprint, now)? {
-            return Ok(reply::reservation(self, launch, request_id, now));
+            return Ok(reply::reservation(call, self, launch));
         }
         self.check_names(&wish, region, &place)?;
         let count = self.affordable(&wish, region, &place, now)?;
-        if !self.bucket(region, "RunInstances.resources", now).take(count, now) {
-            return Err(ApiError::throttled());
-        }
+        self.take(call, "RunInstances.resources", count)?;
         let (token, scope) = (wish.client_token.clone(), place.token_scope.clone());
-        let launch = self.launch(wish, place, region, caller, count, now);
+        let launch = self.launch(wish, place, region, &call.caller, count, now);
         if let Some(token) = token {
             self.tokens.insert((scope, token), Token { fingerprint, launch, launched_at: now });
         }
         self.advance(now);
-        Ok(reply::reservation(self, launch, request_id, now))
+        Ok(reply::reservation(call, self, launch))
     }
 
     fn place(&self, wish: &Parameters, region: &str, now: Timestamp) -> Result<Place, ApiError> {

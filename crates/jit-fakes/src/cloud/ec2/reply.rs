@@ -1,56 +1,51 @@
 //! EC2's reply documents.
 //! Not in it: what is in them; the actions choose that.
 
-use http::Response;
 use jiff::Timestamp;
 
 use super::record::{Ec2Instance, EndReason, InstanceState};
 use super::{Ec2, NAMESPACE};
 use crate::cloud::catalogue::CapacityType;
-use crate::cloud::error::respond;
+use crate::cloud::pipeline::Call;
 use crate::cloud::xml::Xml;
 
-/// The reply to RunInstances: one reservation, its instances in their present state.
-pub(super) fn reservation(ec2: &Ec2, launch: usize, request_id: &str, now: Timestamp) -> Response<Vec<u8>> {
-    let ids = ec2.launches.get(launch).map(|launch| launch.instance_ids.as_slice()).unwrap_or_default();
-    let instances: Vec<_> = ids.iter().filter_map(|id| ec2.find(id)).collect();
+/// The document that answers a call, around its content.
+pub(super) fn document(call: &Call<'_>, content: impl FnOnce(&mut Xml)) -> Xml {
     let mut xml = Xml::document();
-    xml.node_in("RunInstancesResponse", NAMESPACE, |xml| {
-        xml.text("requestId", request_id);
-        let shown: Vec<_> = instances.iter().map(|&instance| (instance, instance.state_at(now))).collect();
-        reservation_content(xml, &ec2.account, &shown);
+    xml.node_in(&format!("{}Response", call.action), NAMESPACE, |xml| {
+        xml.text("requestId", call.request_id);
+        content(xml);
     });
-    respond(200, xml)
+    xml
+}
+
+/// The reply to RunInstances: one reservation, its instances in their present state.
+pub(super) fn reservation(call: &Call<'_>, ec2: &Ec2, launch: usize) -> Xml {
+    let ids = ec2.launches.get(launch).map(|launch| launch.instance_ids.as_slice()).unwrap_or_default();
+    let instances = ids.iter().filter_map(|id| ec2.find(id));
+    let shown: Vec<_> = instances.map(|instance| (instance, instance.state_at(call.now))).collect();
+    document(call, |xml| reservation_content(xml, &call.account, &shown))
 }
 
 /// The reply to DescribeInstances: neighbours of one reservation are grouped.
 pub(super) fn page(
-    account: &str,
+    call: &Call<'_>,
     shown: &[(&Ec2Instance, InstanceState)],
     next_token: Option<&str>,
-    request_id: &str,
-) -> Response<Vec<u8>> {
-    let mut xml = Xml::document();
-    xml.node_in("DescribeInstancesResponse", NAMESPACE, |xml| {
-        xml.text("requestId", request_id);
+) -> Xml {
+    document(call, |xml| {
         xml.node("reservationSet", |xml| {
             for group in shown.chunk_by(|(one, _), (other, _)| one.reservation_id == other.reservation_id) {
-                xml.node("item", |xml| reservation_content(xml, account, group));
+                xml.node("item", |xml| reservation_content(xml, &call.account, group));
             }
         });
         xml.option("nextToken", next_token);
-    });
-    respond(200, xml)
+    })
 }
 
 /// The reply to TerminateInstances: for each instance its state before and after.
-pub(super) fn changes(
-    rows: &[(String, InstanceState, InstanceState)],
-    request_id: &str,
-) -> Response<Vec<u8>> {
-    let mut xml = Xml::document();
-    xml.node_in("TerminateInstancesResponse", NAMESPACE, |xml| {
-        xml.text("requestId", request_id);
+pub(super) fn changes(call: &Call<'_>, rows: &[(String, InstanceState, InstanceState)]) -> Xml {
+    document(call, |xml| {
         xml.node("instancesSet", |xml| {
             for (id, previous, current) in rows {
                 xml.node("item", |xml| {
@@ -60,8 +55,7 @@ pub(super) fn changes(
                 });
             }
         });
-    });
-    respond(200, xml)
+    })
 }
 
 fn reservation_content(xml: &mut Xml, account: &str, shown: &[(&Ec2Instance, InstanceState)]) {
@@ -150,6 +144,6 @@ fn state(xml: &mut Xml, name: &str, state: InstanceState) {
 }
 
 /// EC2 writes times with milliseconds, which are always zero.
-fn time(at: Timestamp) -> String {
+pub(super) fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string()
 }

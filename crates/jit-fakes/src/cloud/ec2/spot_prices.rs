@@ -5,11 +5,11 @@
 
 use std::collections::BTreeSet;
 
-use http::Response;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Ec2, NAMESPACE};
-use crate::cloud::error::{ApiError, respond};
+use super::{Ec2, check_dry_run, reply};
+use crate::cloud::error::ApiError;
+use crate::cloud::pipeline::Call;
 use crate::cloud::query::Query;
 use crate::cloud::xml::Xml;
 
@@ -45,17 +45,10 @@ impl Ec2 {
         self.spot_prices.entry(key).or_default().insert(from, micros);
     }
 
-    pub(crate) fn describe_spot_price_history(
-        &self,
-        region: &str,
-        query: &Query,
-        request_id: &str,
-        now: Timestamp,
-    ) -> Result<Response<Vec<u8>>, ApiError> {
+    pub(super) fn describe_spot_price_history(&self, call: &Call<'_>) -> Result<Xml, ApiError> {
+        let query = call.query;
         query.only(KNOWN)?;
-        if query.flag("DryRun")? {
-            return Err(super::dry_run());
-        }
+        check_dry_run(call)?;
         let size = query.number("MaxResults")?.unwrap_or(PAGE_SIZE_MAX);
         if !(1..=PAGE_SIZE_MAX).contains(&size) {
             return Err(ApiError::invalid(&size.to_string(), "MaxResults"));
@@ -64,7 +57,7 @@ impl Ec2 {
             None => Ok(default),
             Some(text) => text.parse().map_err(|_| ApiError::invalid(text, name)),
         };
-        let end = moment("EndTime", now)?;
+        let end = moment("EndTime", call.now)?;
         let start =
             moment("StartTime", end.saturating_sub(SignedDuration::from_hours(24 * 90)).unwrap_or(end))?;
         let begin: usize = match query.get("NextToken") {
@@ -76,10 +69,10 @@ impl Ec2 {
         };
         let products = query.list("ProductDescription");
         let is_linux = products.is_empty() || products.iter().any(|product| product == LINUX);
-        let all = if is_linux { self.prices(region, query, (start, end)) } else { Vec::new() };
+        let all = if is_linux { self.prices(&call.region, query, (start, end)) } else { Vec::new() };
         let last = begin.saturating_add(usize::try_from(size).unwrap_or(usize::MAX)).min(all.len());
         let next = (last < all.len()).then(|| format!("prices-{last}"));
-        Ok(page(all.get(begin..last).unwrap_or_default(), next.as_deref(), request_id))
+        Ok(document(call, all.get(begin..last).unwrap_or_default(), next.as_deref()))
     }
 
     /// The prices of all wanted types in all wanted zones of a region that held at some time of a span.
@@ -117,22 +110,19 @@ impl Ec2 {
     }
 }
 
-fn page(prices: &[Price], next: Option<&str>, request_id: &str) -> Response<Vec<u8>> {
-    let mut xml = Xml::document();
-    xml.node_in("DescribeSpotPriceHistoryResponse", NAMESPACE, |xml| {
-        xml.text("requestId", request_id);
+fn document(call: &Call<'_>, prices: &[Price], next: Option<&str>) -> Xml {
+    reply::document(call, |xml| {
         xml.node("spotPriceHistorySet", |xml| {
             for Price { instance_type, zone, micros, since } in prices {
                 xml.node("item", |xml| {
                     xml.text("instanceType", instance_type).text("productDescription", LINUX);
                     xml.text("spotPrice", format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000));
-                    xml.text("timestamp", since.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string());
+                    xml.text("timestamp", reply::time(*since));
                     xml.text("availabilityZone", zone);
                 });
             }
         });
         // EC2 writes an empty token after the last page.
         xml.text("nextToken", next.unwrap_or_default());
-    });
-    respond(200, xml)
+    })
 }

@@ -3,13 +3,13 @@
 //!
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html>
 
-use http::Response;
 use jiff::Timestamp;
 
 use super::record::{EndReason, InstanceState};
-use super::{Ec2, reply};
+use super::{Ec2, check_dry_run, reply};
 use crate::cloud::error::ApiError;
-use crate::cloud::query::Query;
+use crate::cloud::pipeline::Call;
+use crate::cloud::xml::Xml;
 
 const KNOWN: &[&str] = &["Action", "Version", "DryRun", "InstanceId.N"];
 
@@ -17,30 +17,21 @@ const KNOWN: &[&str] = &["Action", "Version", "DryRun", "InstanceId.N"];
 const IDS_MAX: usize = 1000;
 
 impl Ec2 {
-    pub(crate) fn terminate_instances(
-        &mut self,
-        region: &str,
-        query: &Query,
-        request_id: &str,
-        now: Timestamp,
-    ) -> Result<Response<Vec<u8>>, ApiError> {
-        query.only(KNOWN)?;
-        let ids = query.list("InstanceId");
+    pub(super) fn terminate_instances(&mut self, call: &Call<'_>) -> Result<Xml, ApiError> {
+        let now = call.now;
+        call.query.only(KNOWN)?;
+        let ids = call.query.list("InstanceId");
         if ids.is_empty() {
             return Err(ApiError::missing("InstanceId"));
         }
         if ids.len() > IDS_MAX {
             return Err(ApiError::bad("InvalidParameterValue", "Too many instance IDs in one request"));
         }
-        if query.flag("DryRun")? {
-            return Err(super::dry_run());
-        }
+        check_dry_run(call)?;
         // One wrong id, and none is terminated.
-        let ordinals = self.named(region, &ids, now)?;
+        let ordinals = self.named(&call.region, &ids, now)?;
         let count = u32::try_from(ordinals.len()).unwrap_or(u32::MAX);
-        if !self.bucket(region, "TerminateInstances.resources", now).take(count, now) {
-            return Err(ApiError::throttled());
-        }
+        self.take(call, "TerminateInstances.resources", count)?;
         let mut rows = Vec::new();
         for ordinal in ordinals {
             let before = self.state_of(ordinal, now);
@@ -51,7 +42,7 @@ impl Ec2 {
             }
         }
         self.advance(now);
-        Ok(reply::changes(&rows, request_id))
+        Ok(reply::changes(call, &rows))
     }
 
     fn state_of(&self, ordinal: u64, now: Timestamp) -> InstanceState {

@@ -2,12 +2,8 @@
 //!
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-json-api-responses.html> (read 2026-11-22)
 
-use http::{HeaderValue, Response};
-use serde_json::json;
-
-use super::super::access::Denial;
 use super::super::error::ApiError;
-use super::super::signature::Unsigned;
+use super::super::service::COMMON;
 
 /// The shapes of SQS itself that had other names in the Query protocol.
 const QUERY_CODES: &[(&str, &str)] = &[
@@ -59,54 +55,15 @@ pub(super) fn unknown_handle(handle: &str) -> ApiError {
     ApiError::new(404, "ReceiptHandleIsInvalid", message)
 }
 
-/// A refusal for want of a right.
-pub(crate) fn denied(arn: &str, right: &str) -> ApiError {
-    let right = right.to_ascii_lowercase();
-    let message = format!(
-        "User: {arn} is not authorized to perform: {right} because no identity-based policy allows the {right} action"
-    );
-    ApiError::new(403, "AccessDeniedException", message)
+/// The namespace of a code.
+pub(crate) fn namespace(code: &str) -> &'static str {
+    let is_own = OWN.contains(&code)
+        || QUERY_CODES.iter().any(|(shape, _)| *shape == code && !shape.ends_with("Exception"));
+    if is_own { "com.amazonaws.sqs" } else { COMMON }
 }
 
-impl Denial {
-    /// The words of the services that speak JSON.
-    pub(crate) fn as_sqs(&self) -> ApiError {
-        let ApiError { message, .. } = self.as_sts();
-        match self {
-            Self::Unsigned(Unsigned::Missing) => {
-                ApiError::new(403, "MissingAuthenticationTokenException", message)
-            }
-            Self::Unsigned(Unsigned::Malformed(_)) => {
-                ApiError::new(403, "IncompleteSignatureException", message)
-            }
-            Self::UnknownKey | Self::WrongToken => ApiError::new(403, "UnrecognizedClientException", message),
-            Self::ExpiredToken => ApiError::new(403, "ExpiredTokenException", message),
-            Self::Expired { .. }
-            | Self::NotYetCurrent { .. }
-            | Self::WrongScope(_)
-            | Self::WrongSignature => ApiError::new(403, "InvalidSignatureException", message),
-        }
-    }
-}
-
-impl ApiError {
-    /// The error document of SQS.
-    pub(crate) fn as_sqs(&self, request_id: &str) -> Response<Vec<u8>> {
-        let is_own = OWN.contains(&self.code.as_str())
-            || QUERY_CODES.iter().any(|(shape, _)| *shape == self.code && !shape.ends_with("Exception"));
-        let namespace = if is_own { "com.amazonaws.sqs" } else { "com.amazon.coral.service" };
-        let document = json!({ "__type": format!("{namespace}#{}", self.code), "message": self.message });
-        let mut response = super::respond(self.status, &document);
-        let side = if self.status < 500 { "Sender" } else { "Receiver" };
-        let headers = [
-            ("x-amzn-query-error", format!("{};{side}", query_code(&self.code))),
-            ("x-amzn-requestid", request_id.to_owned()),
-        ];
-        for (name, value) in headers {
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                response.headers_mut().insert(name, value);
-            }
-        }
-        response
-    }
+/// The header that tells clients of the older protocol what is wrong, and on which side.
+pub(crate) fn in_query_protocol(error: &ApiError) -> String {
+    let side = if error.status < 500 { "Sender" } else { "Receiver" };
+    format!("{};{side}", query_code(&error.code))
 }

@@ -132,6 +132,26 @@ fn a_key_scoped_to_an_unknown_region_or_service_is_refused() {
 }
 
 #[test]
+fn a_target_says_which_service_is_asked_and_a_signature_for_another_is_refused_in_its_words() {
+    let asked = [
+        ("AmazonSQS.SendMessage", 403),
+        ("DynamoDB_20120810.GetItem", 400),
+        ("secretsmanager.GetSecretValue", 400),
+        ("AmazonSSM.GetParameter", 400),
+    ];
+    for (target, status) in asked {
+        let mut world = world();
+        let request = Request::post("https://ec2.us-east-1.amazonaws.com/").header("x-amz-target", target);
+        let mut request = request.body(b"{}".to_vec()).unwrap();
+        signature::sign_request(&mut request, &world.key, ("ec2", EAST), world.now).unwrap();
+        let reply = world.send(request);
+        assert_eq!(reply.status, status, "{target}: {}", reply.body);
+        let code = "com.amazon.coral.service#InvalidSignatureException";
+        assert!(reply.body.contains(code), "{target}: {}", reply.body);
+    }
+}
+
+#[test]
 fn an_action_outside_the_policy_is_unauthorized() {
     let mut world = world();
     let secret = SecretString::from("reader secret");
