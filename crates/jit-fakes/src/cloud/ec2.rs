@@ -4,6 +4,7 @@
 mod describe;
 mod filter;
 mod launch;
+mod page;
 mod parameters;
 mod record;
 mod reply;

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::page::Page;
 use super::{Ec2, check_dry_run, reply};
 use crate::cloud::error::ApiError;
 use crate::cloud::pipeline::Call;
@@ -27,6 +28,7 @@ const KNOWN: &[&str] = &[
 ];
 const LINUX: &str = "Linux/UNIX";
 const PAGE_SIZE_MAX: u32 = 1_000;
+const BAD_TOKEN: (&str, &str) = ("InvalidNextToken", "The token is not valid.");
 /// What a vCPU costs in an hour where nobody set a price, in millionths of a dollar.
 const MICROS_A_VCPU: u64 = 15_000;
 
@@ -49,10 +51,7 @@ impl Ec2 {
         let query = call.query;
         query.only(KNOWN)?;
         check_dry_run(call)?;
-        let size = query.number("MaxResults")?.unwrap_or(PAGE_SIZE_MAX);
-        if !(1..=PAGE_SIZE_MAX).contains(&size) {
-            return Err(ApiError::invalid(&size.to_string(), "MaxResults"));
-        }
+        let page = Page::read(query, 1..=PAGE_SIZE_MAX, BAD_TOKEN)?;
         let moment = |name: &str, default: Timestamp| match query.get(name) {
             None => Ok(default),
             Some(text) => text.parse().map_err(|_| ApiError::invalid(text, name)),
@@ -60,19 +59,11 @@ impl Ec2 {
         let end = moment("EndTime", call.now)?;
         let start =
             moment("StartTime", end.saturating_sub(SignedDuration::from_hours(24 * 90)).unwrap_or(end))?;
-        let begin: usize = match query.get("NextToken") {
-            None => 0,
-            Some(token) => token
-                .strip_prefix("prices-")
-                .and_then(|number| number.parse().ok())
-                .ok_or_else(|| ApiError::bad("InvalidNextToken", "The token is not valid."))?,
-        };
         let products = query.list("ProductDescription");
         let is_linux = products.is_empty() || products.iter().any(|product| product == LINUX);
         let all = if is_linux { self.prices(&call.region, query, (start, end)) } else { Vec::new() };
-        let last = begin.saturating_add(usize::try_from(size).unwrap_or(usize::MAX)).min(all.len());
-        let next = (last < all.len()).then(|| format!("prices-{last}"));
-        Ok(document(call, all.get(begin..last).unwrap_or_default(), next.as_deref()))
+        let (shown, next) = page.cut((0..).zip(all), PAGE_SIZE_MAX);
+        Ok(document(call, &shown, next.as_deref()))
     }
 
     /// The prices of all wanted types in all wanted zones of a region that held at some time of a span.
