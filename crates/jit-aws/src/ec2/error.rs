@@ -1,7 +1,8 @@
 //! What an EC2 error means for the one who sent the request.
 //!
 //! Not here: waiting, retrying, choosing another offering. The codes are those of
-//! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>.
+//! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html> (read 2026-11-22), which does not say what
+//! request each belongs to; `tests/documented.rs` holds the class of every code that ours can meet.
 
 use std::collections::BTreeSet;
 
@@ -28,6 +29,9 @@ const INSUFFICIENT_CAPACITY: &[&str] = &[
     // The subnet is full: another subnet is another offering.
     "InsufficientFreeAddressesInSubnet",
     "InsufficientCapacityOnHost",
+    // An image may ask for Dedicated Hosts by its licence, and then there is none free.
+    "IncompatibleHostRequirements",
+    "UnavailableHostRequirements",
     "ReservationCapacityExceeded",
     "SpotMaxPriceTooLow",
     "UnfulfillableCapacity",
@@ -43,11 +47,9 @@ const QUOTA: &[&str] = &[
     "MaxSpotInstanceCountExceeded",
     "MaxSpotFleetRequestCountExceeded",
     "NetworkInterfaceLimitExceeded",
-    "PrivateIpAddressLimitExceeded",
     "AddressLimitExceeded",
     "ResourceLimitExceeded",
     "VolumeLimitExceeded",
-    "VolumeIOPSLimit",
     "MaxIOPSLimitExceeded",
 ];
 
@@ -60,32 +62,48 @@ const THROTTLED: &[&str] = &[
 ];
 
 /// The service failed on the way; what it had done by then is not known.
-const UNKNOWN_OUTCOME: &[&str] = &["ServerInternal", "Unavailable"];
+const UNKNOWN_OUTCOME: &[&str] = &[
+    // A request that another service sends for ours "could not be completed".
+    "RetryableError",
+    "ServerInternal",
+    "Unavailable",
+];
 
 /// The client token was used before, for other parameters or for instances that have ended since.
 const IDEMPOTENCY_MISMATCH: &[&str] = &["IdempotentParameterMismatch", "IdempotentInstanceTerminated"];
 
 /// Nothing was done, and the same request will never do.
 const REFUSED: &[&str] = &[
+    "AccountDisabled",
+    // Limits of one instance, one interface or one volume: no end of another instance makes room there.
+    "AttachmentLimitExceeded",
     "Blocked",
     "BootForVolumeTypeUnsupported",
+    "ClientInvalidParameterValue",
+    "CustomerKeyHasBeenRevoked",
     "DefaultVpcDoesNotExist",
     "EncryptedVolumesNotSupported",
     "FilterLimitExceeded",
     "IncorrectInstanceState",
+    "IncorrectSpotRequestState",
+    "IncorrectState",
     "InstanceCreditSpecification.NotSupported",
     "NonEBSInstance",
     "NoSuchVersion",
     "OperationNotPermitted",
     "PendingVerification",
+    "PrivateIpAddressLimitExceeded",
     "RequestResourceCountExceeded",
     "ResourceCountExceeded",
+    "SecurityGroupLimitExceeded",
     "SecurityGroupsPerInstanceLimitExceeded",
     "SecurityGroupsPerInterfaceLimitExceeded",
     "TagLimitExceeded",
     "TagPolicyViolation",
+    "VolumeIOPSLimit",
     "VPCIdNotSpecified",
     "VPCResourceNotSpecified",
+    "ZonesMismatched",
 ];
 
 /// What kind of failure it is; the variants of [`Ec2Error`] without what they carry.

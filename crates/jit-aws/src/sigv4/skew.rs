@@ -15,7 +15,7 @@ pub const CLOCK_SKEW_REMEDY: &str = "set the clock of the host that signs (AWS a
 
 /// Tells whether an error says that the request's date was refused, rather than its key or its contents.
 ///
-/// EC2 has a code of its own, `RequestExpired`, and S3 `RequestTimeTooSkewed`; STS and the JSON services answer with the
+/// EC2 has codes of its own, `RequestExpired` and `InvalidSecurity.RequestHasExpired`, and S3 `RequestTimeTooSkewed`; STS and the JSON services answer with the
 /// code of a wrong signature and say the truth in the message: "Signature expired: ..." or "Signature not yet current: ...".
 ///
 /// ```
@@ -26,7 +26,13 @@ pub const CLOCK_SKEW_REMEDY: &str = "set the clock of the host that signs (AWS a
 /// ```
 #[must_use]
 pub fn is_clock_skew(code: &str, message: &str) -> bool {
-    if matches!(code, "RequestExpired" | "RequestTimeTooSkewed" | "RequestInTheFuture") {
+    if matches!(
+        code,
+        "RequestExpired"
+            | "InvalidSecurity.RequestHasExpired"
+            | "RequestTimeTooSkewed"
+            | "RequestInTheFuture"
+    ) {
         return true;
     }
     let is_signature_code = matches!(

@@ -1,5 +1,7 @@
 //! Every class of error, in the form in which EC2 sends it.
 
+mod documented;
+
 use http::StatusCode;
 use proptest::prelude::*;
 
@@ -35,44 +37,6 @@ fn a_full_zone_is_insufficient_capacity_though_its_status_is_that_of_a_failed_se
     assert_eq!(error.detail().message, message);
     assert_eq!(error.detail().request_id.as_deref(), Some("ea966190-f9aa-478e-9ede-example"));
     assert_eq!(error.detail().status, 500);
-}
-
-#[test]
-fn each_known_code_has_its_class() {
-    for (status, code, expected) in [
-        (400, "InsufficientFreeAddressesInSubnet", ErrorClass::InsufficientCapacity),
-        (400, "SpotMaxPriceTooLow", ErrorClass::InsufficientCapacity),
-        (400, "UnfulfillableCapacity", ErrorClass::InsufficientCapacity),
-        (400, "Unsupported", ErrorClass::InsufficientCapacity),
-        (400, "VcpuLimitExceeded", ErrorClass::Quota),
-        (400, "MaxSpotInstanceCountExceeded", ErrorClass::Quota),
-        (400, "InstanceLimitExceeded", ErrorClass::Quota),
-        (503, "RequestLimitExceeded", ErrorClass::Throttled),
-        (400, "Throttling", ErrorClass::Throttled),
-        (500, "InternalError", ErrorClass::UnknownOutcome),
-        (503, "Unavailable", ErrorClass::UnknownOutcome),
-        (503, "ServiceUnavailable", ErrorClass::UnknownOutcome),
-        (400, "IdempotentParameterMismatch", ErrorClass::IdempotencyMismatch),
-        (403, "UnauthorizedOperation", ErrorClass::Refused),
-        (401, "AuthFailure", ErrorClass::Refused),
-        (400, "InvalidAMIID.NotFound", ErrorClass::Refused),
-        (400, "InvalidSubnetID.NotFound", ErrorClass::Refused),
-        (400, "InvalidInstanceID.Malformed", ErrorClass::Refused),
-        (400, "UnsupportedOperation", ErrorClass::Refused),
-        (400, "InvalidParameterValue", ErrorClass::Refused),
-        (400, "MissingParameter", ErrorClass::Refused),
-        (400, "TagPolicyViolation", ErrorClass::Refused),
-        (400, "OptInRequired", ErrorClass::Refused),
-        (400, "VolumeTypeNotAvailableInZone", ErrorClass::InsufficientCapacity),
-        (400, "ReservationCapacityExceeded", ErrorClass::InsufficientCapacity),
-        (400, "MaxIOPSLimitExceeded", ErrorClass::Quota),
-        (400, "ConcurrentTagAccess", ErrorClass::Throttled),
-        (400, "IdempotentInstanceTerminated", ErrorClass::IdempotencyMismatch),
-        (400, "RequestExpired", ErrorClass::ClockSkew),
-        (400, "InvalidInstanceID.NotFound", ErrorClass::NotFound),
-    ] {
-        assert_eq!(class(status, code), expected, "{code}");
-    }
 }
 
 #[test]
