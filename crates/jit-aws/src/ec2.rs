@@ -6,6 +6,7 @@
 mod describe_instances;
 mod error;
 mod instance;
+mod root_volume;
 mod run_instances;
 mod spot_prices;
 mod terminate_instances;
@@ -13,9 +14,10 @@ mod terminate_instances;
 pub use describe_instances::{DescribeInstances, Filter, InstancePage, PageSize};
 pub use error::{Ec2Error, ErrorClass};
 pub use instance::{Instance, InstanceId, InstanceState, Lifecycle};
+pub use root_volume::{KmsKeyReach, RootVolume, VolumeEncryption, VolumeType};
 pub use run_instances::{
-    CLIENT_TOKEN_CHARS_MAX, InstanceProfile, InvalidLaunch, Market, PublicIp, RootVolume, RunInstances,
-    TAGS_MAX, Tag, USER_DATA_BYTES_MAX, VolumeType,
+    CLIENT_TOKEN_CHARS_MAX, InstanceProfile, InvalidLaunch, Market, PublicIp, RunInstances, TAGS_MAX, Tag,
+    USER_DATA_BYTES_MAX,
 };
 pub use spot_prices::{DescribeSpotPriceHistory, HourlyPrice, SpotPrice, SpotPricePage};
 pub use terminate_instances::{TERMINATE_IDS_MAX, TerminateInstances, Termination};

@@ -7,13 +7,13 @@ use std::num::NonZeroU32;
 
 use jit_aws::ec2::{
     Ec2Error, InstanceId, InstanceProfile, Market, PublicIp, RootVolume, RunInstances, Tag,
-    TerminateInstances,
+    TerminateInstances, VolumeEncryption, VolumeType,
 };
 use jit_aws::{Endpoint, Service};
 use jit_domain::class::{Batch, Try, client_token};
 use jit_domain::decide::scaleup::Reply;
 use jit_domain::ids::{ClassKey, Cloud, InstanceKey, Region};
-use jit_domain::policy::{CapacityType, Offering, PublicAddress};
+use jit_domain::policy::{CapacityType, DiskEncryption, Machine, Offering, PublicAddress};
 use jit_domain::reason::Reason;
 use serde_json::json;
 
@@ -165,11 +165,7 @@ impl<'s, 'e, E: Effects> Clouds<'s, 'e, E> {
             },
             instance_profile: machine.instance_profile.clone().map(InstanceProfile::Arn),
             user_data: user_data.fill(&batch.id, &token, &sts.uri().to_string()),
-            root_volume: machine.root_device.clone().map(|device_name| RootVolume {
-                device_name,
-                size_gib: machine.disk_gib.and_then(NonZeroU32::new),
-                volume_type: None,
-            }),
+            root_volume: root_volume(machine),
             tags,
         };
         let endpoint = self.aws.endpoint(Service::Ec2, &place.region)?;
@@ -244,6 +240,23 @@ impl<'s, 'e, E: Effects> Clouds<'s, 'e, E> {
     }
 }
 
+/// The changes to the image's disk. A batch that was born before there were keys for a part of it has nothing there, so that its
+/// request stays what it was.
+fn root_volume(machine: &Machine) -> Option<RootVolume> {
+    Some(RootVolume {
+        device_name: machine.root_device.clone()?,
+        size_gib: machine.disk_gib.and_then(NonZeroU32::new),
+        volume_type: machine.disk_type.map(|kind| VolumeType(kind.as_str().to_owned())),
+        iops: machine.disk_iops.and_then(NonZeroU32::new),
+        throughput_mibs: machine.disk_throughput_mibs.and_then(NonZeroU32::new),
+        encryption: match &machine.disk_encryption {
+            DiskEncryption::AsImage => None,
+            DiskEncryption::AccountKey => Some(VolumeEncryption::AccountKey),
+            DiskEncryption::Key(key) => Some(VolumeEncryption::Key(key.clone())),
+        },
+    })
+}
+
 /// What an error of RunInstances means for its try.
 fn reply_of(error: &Ec2Error) -> Reply {
     let code = error.detail().code.clone();
@@ -262,4 +275,44 @@ fn reply_of(error: &Ec2Error) -> Reply {
 
 fn aws_key(region: &Region, id: &str) -> InstanceKey {
     InstanceKey { cloud: Cloud::Aws, region: region.clone(), id: id.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use jit_domain::policy::DiskType;
+
+    use super::*;
+
+    #[test]
+    fn the_disk_of_a_launch_is_the_batchs_and_nothing_more() {
+        assert_eq!(root_volume(&Machine::default()), None);
+        // A batch of the time before there were more keys.
+        let sized =
+            Machine { disk_gib: Some(40), root_device: Some("/dev/sda1".into()), ..Machine::default() };
+        let mut expected = RootVolume {
+            device_name: "/dev/sda1".into(),
+            size_gib: NonZeroU32::new(40),
+            volume_type: None,
+            iops: None,
+            throughput_mibs: None,
+            encryption: None,
+        };
+        assert_eq!(root_volume(&sized).as_ref(), Some(&expected));
+
+        let mut whole = Machine {
+            disk_type: Some(DiskType::Gp3),
+            disk_iops: Some(6_000),
+            disk_throughput_mibs: Some(500),
+            disk_encryption: DiskEncryption::AccountKey,
+            ..sized
+        };
+        expected.volume_type = Some(VolumeType("gp3".into()));
+        expected.iops = NonZeroU32::new(6_000);
+        expected.throughput_mibs = NonZeroU32::new(500);
+        expected.encryption = Some(VolumeEncryption::AccountKey);
+        assert_eq!(root_volume(&whole).as_ref(), Some(&expected));
+        whole.disk_encryption = DiskEncryption::Key("alias/runner-disks".into());
+        expected.encryption = Some(VolumeEncryption::Key("alias/runner-disks".into()));
+        assert_eq!(root_volume(&whole), Some(expected));
+    }
 }

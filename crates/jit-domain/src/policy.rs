@@ -322,7 +322,15 @@ pub struct Machine {
     pub instance_profile: Option<String>,
     /// Root disk in GiB; none keeps the image's.
     pub disk_gib: Option<u32>,
-    /// Name of the root device, which EC2 wants with a disk size.
+    /// Kind of the root disk; none keeps the image's.
+    pub disk_type: Option<DiskType>,
+    /// Operations a second of the root disk; none is what its kind begins with.
+    pub disk_iops: Option<u32>,
+    /// Throughput of the root disk in MiB a second; none is what its kind begins with.
+    pub disk_throughput_mibs: Option<u32>,
+    /// Encryption of the root disk.
+    pub disk_encryption: DiskEncryption,
+    /// Name of the root device, which EC2 wants with everything about the disk.
     pub root_device: Option<String>,
     /// Whether a public address is given.
     pub public_address: PublicAddress,
@@ -340,6 +348,53 @@ impl Machine {
         let is_whole = prefix == "arn" && service == "iam" && !account.is_empty() && !name.is_empty();
         is_whole.then_some((account, name))
     }
+}
+
+/// A kind of EBS volume that an instance can boot from.
+///
+/// <https://docs.aws.amazon.com/ebs/latest/userguide/ebs-volume-types.html>
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DiskType {
+    /// General purpose; its speed grows with its size.
+    Gp2,
+    /// General purpose; its speed is bought apart from its size.
+    Gp3,
+    /// Provisioned operations.
+    Io1,
+    /// Provisioned operations, for the most demanding.
+    Io2,
+}
+
+impl DiskType {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Gp2, Self::Gp3, Self::Io1, Self::Io2];
+
+    /// EC2's word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gp2 => "gp2",
+            Self::Gp3 => "gp3",
+            Self::Io1 => "io1",
+            Self::Io2 => "io2",
+        }
+    }
+
+    /// Reads the word back.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// With what the root disk is encrypted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DiskEncryption {
+    /// As the image and the account's own setting have it.
+    #[default]
+    AsImage,
+    /// Always, with the key that the account uses where none is named.
+    AccountKey,
+    /// Always, with the KMS key of this id, alias or ARN.
+    Key(String),
 }
 
 /// Whether an instance gets a public address.

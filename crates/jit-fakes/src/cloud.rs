@@ -39,7 +39,8 @@ pub use self::delay::Delay;
 pub use self::dynamodb::{DynamoDb, DynamoDbSettings, WriteCost, WrittenItem};
 use self::ec2::Ec2;
 pub use self::ec2::{
-    Change, Ec2Instance, EndReason, HistoryEntry, InstanceState, Launch, MetadataOptions, ShutdownBehavior,
+    Change, Disk, Ec2Instance, EndReason, HistoryEntry, InstanceState, Launch, MetadataOptions,
+    ShutdownBehavior,
 };
 pub use self::faults::{Fault, Faults};
 pub use self::limits::{Limits, Times};

@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::instance::{Instance, InstanceItem, ItemSet};
-use super::{Ec2Error, VERSION};
+use super::{Ec2Error, RootVolume, VERSION};
 use crate::endpoint::Endpoint;
 use crate::form::Form;
 use crate::reply;
@@ -64,21 +64,6 @@ pub enum InstanceProfile {
     Name(String),
     /// The profile's ARN.
     Arn(String),
-}
-
-/// A kind of EBS volume, in EC2's word, such as `gp3`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct VolumeType(pub String);
-
-/// The root disk, where it shall differ from the image's own; it is always deleted with its instance.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RootVolume {
-    /// The image's root device, such as `/dev/xvda`.
-    pub device_name: String,
-    /// Its size in GiB; none keeps the image's.
-    pub size_gib: Option<NonZeroU32>,
-    /// Its kind; none keeps the image's.
-    pub volume_type: Option<VolumeType>,
 }
 
 /// A tag.
@@ -196,7 +181,9 @@ impl RunInstances {
         if self.is_burstable() {
             form.push("CreditSpecification.CpuCredits", "standard");
         }
-        self.push_root_volume(&mut form);
+        if let Some(volume) = &self.root_volume {
+            volume.push(&mut form);
+        }
         self.push_tags(&mut form);
         Ok(form.into_request(endpoint))
     }
@@ -274,18 +261,6 @@ impl RunInstances {
                 form.push("InstanceMarketOptions.SpotOptions.SpotInstanceType", "one-time");
                 form.push("InstanceMarketOptions.SpotOptions.InstanceInterruptionBehavior", "terminate");
             }
-        }
-    }
-
-    fn push_root_volume(&self, form: &mut Form) {
-        let Some(volume) = &self.root_volume else { return };
-        form.push("BlockDeviceMapping.1.DeviceName", &volume.device_name);
-        form.push("BlockDeviceMapping.1.Ebs.DeleteOnTermination", "true");
-        if let Some(size_gib) = volume.size_gib {
-            form.push("BlockDeviceMapping.1.Ebs.VolumeSize", &size_gib.to_string());
-        }
-        if let Some(VolumeType(volume_type)) = &volume.volume_type {
-            form.push("BlockDeviceMapping.1.Ebs.VolumeType", volume_type);
         }
     }
 

@@ -2,15 +2,15 @@
 
 use jit_domain::labels::LabelSet;
 use jit_domain::policy::{
-    Agent, AgentDownload, Ages, AwsStorage, Caps, Image, ImageRule, Machine, OfferingRule, Policy, Pool,
-    Served, Storage,
+    Agent, AgentDownload, Ages, AwsStorage, Caps, DiskEncryption, Image, ImageRule, Machine, OfferingRule,
+    Policy, Pool, Served, Storage,
 };
 
 use super::draft::{
     AgentDraft, Draft, ImageDraft, MachineDraft, Maybe, OfferingDraft, PoolDraft, StorageDraft, Value, Values,
 };
 use super::fault::{Read, Recorded};
-use super::shapes::Backend;
+use super::shapes::{Backend, Encrypted};
 
 /// The policy.
 ///
@@ -99,8 +99,16 @@ fn machine(draft: MachineDraft) -> Read<Machine> {
     Ok(Machine {
         security_groups: all(draft.security_groups)?,
         instance_profile: maybe(draft.instance_profile)?,
-        disk_gib: maybe(draft.disk_gib)?,
-        root_device: maybe(draft.root_device)?,
+        disk_gib: maybe(draft.disk.gib)?,
+        disk_type: maybe(draft.disk.kind)?,
+        disk_iops: maybe(draft.disk.iops)?,
+        disk_throughput_mibs: maybe(draft.disk.throughput_mibs)?,
+        disk_encryption: match (one(draft.disk.encrypted)?, maybe(draft.disk.kms_key)?) {
+            (Encrypted::AsImage, _) => DiskEncryption::AsImage,
+            (Encrypted::Always, None) => DiskEncryption::AccountKey,
+            (Encrypted::Always, Some(key)) => DiskEncryption::Key(key),
+        },
+        root_device: maybe(draft.disk.root_device)?,
         public_address: one(draft.public_address)?,
     })
 }

@@ -1,5 +1,6 @@
 //! The rules between keys. Each looks only at values that could be read, so that no fault makes another one up.
 
+mod disk;
 mod launch;
 mod reach;
 
@@ -21,6 +22,7 @@ pub(super) fn check(draft: &Draft, faults: &Faults) {
         scope(pool, faults);
         owners(draft, pool, faults);
         machine(pool, faults);
+        disk::check(pool, faults);
         launch::check(pool, faults);
     }
     reach::check(pools, faults);
@@ -158,8 +160,7 @@ fn owners(draft: &Draft, pool: &PoolDraft, faults: &Faults) {
 
 /// What a launch needs besides its place is whole.
 fn machine(pool: &PoolDraft, faults: &Faults) {
-    let MachineDraft { place, security_groups, instance_profile, disk_gib, root_device, public_address: _ } =
-        &pool.machine;
+    let MachineDraft { place, security_groups, instance_profile, disk: _, public_address: _ } = &pool.machine;
     let Ok(offerings) = &pool.offerings else { return };
     let is_on_aws = offerings.iter().any(|o| o.cloud.as_ref().is_ok_and(|c| needs_profile(c.value)));
     if is_on_aws && matches!(instance_profile, Ok(None)) {
@@ -168,17 +169,6 @@ fn machine(pool: &PoolDraft, faults: &Faults) {
             &place.key("instance_profile"),
             what,
             "add the name of the instance profile that the IaC makes",
-        );
-    }
-    if let (Ok(Some(disk)), Ok(None)) = (disk_gib, root_device) {
-        let what = "`disk_gib` needs `root_device`, as EC2 sizes a disk by its device's name";
-        faults.value(&disk.place, what, "add the `root_device` that the image's description shows");
-    }
-    if let (Ok(None), Ok(Some(device))) = (disk_gib, root_device) {
-        faults.value(
-            &device.place,
-            "`root_device` has no effect without `disk_gib`",
-            "add `disk_gib`, or remove `root_device`",
         );
     }
     if let Ok(groups) = security_groups

@@ -6,12 +6,12 @@ use jit_domain::ids::{
     Cloud, Digest, ImageId, InstallationId, Login, MachineType, PoolName, Region, RepositoryName,
     RunnerGroupId, SubnetId,
 };
-use jit_domain::policy::{CapacityType, ImageKind, Paused, PoolScope, PublicAddress};
+use jit_domain::policy::{CapacityType, DiskType, ImageKind, Paused, PoolScope, PublicAddress};
 
 use super::fault::{Located, Place, Read};
 use super::keys::{deployment, pool};
 use super::section::Section;
-use super::shapes::Backend;
+use super::shapes::{Backend, Encrypted};
 
 /// A key that is required or has a default.
 pub(super) type Value<T> = Read<Located<T>>;
@@ -103,9 +103,19 @@ pub(super) struct MachineDraft {
     pub(super) place: Place,
     pub(super) security_groups: Values<String>,
     pub(super) instance_profile: Maybe<String>,
-    pub(super) disk_gib: Maybe<u32>,
-    pub(super) root_device: Maybe<String>,
+    pub(super) disk: DiskDraft,
     pub(super) public_address: Value<PublicAddress>,
+}
+
+/// The keys of `[pool.machine]` that are about the root disk.
+pub(super) struct DiskDraft {
+    pub(super) root_device: Maybe<String>,
+    pub(super) gib: Maybe<u32>,
+    pub(super) kind: Maybe<DiskType>,
+    pub(super) iops: Maybe<u32>,
+    pub(super) throughput_mibs: Maybe<u32>,
+    pub(super) encrypted: Value<Encrypted>,
+    pub(super) kms_key: Maybe<String>,
 }
 
 /// `[pool.ages]`.
@@ -214,8 +224,15 @@ impl MachineDraft {
         Self {
             security_groups: section.get(&SECURITY_GROUPS),
             instance_profile: section.optional(&INSTANCE_PROFILE),
-            disk_gib: section.optional(&DISK_GIB),
-            root_device: section.optional(&ROOT_DEVICE),
+            disk: DiskDraft {
+                root_device: section.optional(&ROOT_DEVICE),
+                gib: section.optional(&DISK_GIB),
+                kind: section.optional(&DISK_TYPE),
+                iops: section.optional(&DISK_IOPS),
+                throughput_mibs: section.optional(&DISK_THROUGHPUT_MIBS),
+                encrypted: section.get(&DISK_ENCRYPTED),
+                kms_key: section.optional(&DISK_KMS_KEY),
+            },
             public_address: section.get(&PUBLIC_ADDRESS),
             place: section.place,
         }

@@ -1,12 +1,12 @@
 //! The shapes of names and ids: what can be told from the text alone. Whether the thing exists, only its owner knows.
 
-use jit_aws::ec2::is_resource_id;
+use jit_aws::ec2::{KmsKeyReach, is_resource_id};
 use jit_aws::is_account_id;
 use jit_domain::ids::{
     Cloud, Digest, ImageId, InstallationId, Login, MachineType, PoolName, Region, RepositoryName,
     RunnerGroupId, SubnetId,
 };
-use jit_domain::policy::{CapacityType, ImageKind, Machine, Paused, PoolScope, PublicAddress};
+use jit_domain::policy::{CapacityType, DiskType, ImageKind, Machine, Paused, PoolScope, PublicAddress};
 
 use super::form::{Flag, Integer, Text, Word};
 use crate::images;
@@ -171,6 +171,35 @@ pub(super) const ROOT_DEVICE: Text<String> = Text {
             (1..=32).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'/');
         plain.then(|| t.to_owned())
     },
+};
+
+/// The kinds of disk that an instance can boot from, without the one of the previous generation:
+/// <https://docs.aws.amazon.com/ebs/latest/userguide/ebs-volume-types.html>.
+pub(super) const DISK_TYPE: Word<DiskType> = Word {
+    words: &[
+        (DiskType::Gp3.as_str(), DiskType::Gp3),
+        (DiskType::Gp2.as_str(), DiskType::Gp2),
+        (DiskType::Io1.as_str(), DiskType::Io1),
+        (DiskType::Io2.as_str(), DiskType::Io2),
+    ],
+    planned: &[],
+};
+
+/// Whether a disk is encrypted whatever image and account say.
+pub(super) const DISK_ENCRYPTED: Flag<Encrypted> = Flag { yes: Encrypted::Always, no: Encrypted::AsImage };
+
+/// The answers to whether a disk is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encrypted {
+    Always,
+    AsImage,
+}
+
+/// A KMS key.
+pub(super) const KMS_KEY: Text<String> = Text {
+    rule: "the id of a KMS key, `alias/` and an alias, or the ARN of either",
+    example: "alias/runner-disks",
+    parse: |t| KmsKeyReach::of(t).map(|_| t.to_owned()),
 };
 
 /// The clouds.

@@ -1,6 +1,7 @@
 //! Tests of the configuration as a whole: each fault with its line, many at once, and files that are right.
 //! Rules of a single value are tested here too, as each is a fault of a file; durations and near words are tested beside their code.
 
+mod disk;
 mod faults;
 mod valid;
 

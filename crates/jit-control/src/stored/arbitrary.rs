@@ -13,7 +13,8 @@ use jit_domain::instance::{Instance, InstancePhase, Mint, Stage};
 use jit_domain::job::{Job, JobPhase, RunnerRef};
 use jit_domain::labels::LabelSet;
 use jit_domain::policy::{
-    CapacityType, Image, ImageKind, Machine, MachineSelection, Offering, PublicAddress,
+    CapacityType, DiskEncryption, DiskType, Image, ImageKind, Machine, MachineSelection, Offering,
+    PublicAddress,
 };
 use jit_domain::pool::{
     BootSamples, Breaker, LaunchCount, OfferingHealth, PoolRecord, Reservation, Unhealthy,
@@ -160,11 +161,28 @@ prop_compose! {
 prop_compose! {
     fn machine()(
         security_groups in vec(word(), 0..3),
-        (instance_profile, disk_gib, root_device) in
-            (option::of(text()), option::of(any::<u32>()), option::of(text())),
+        (instance_profile, root_device) in (option::of(text()), option::of(text())),
+        (disk_gib, disk_iops, disk_throughput_mibs) in
+            (option::of(any::<u32>()), option::of(any::<u32>()), option::of(any::<u32>())),
+        disk_type in option::of(select(DiskType::ALL.to_vec())),
+        disk_encryption in prop_oneof![
+            Just(DiskEncryption::AsImage),
+            Just(DiskEncryption::AccountKey),
+            text().prop_map(DiskEncryption::Key),
+        ],
         public_address in select(vec![PublicAddress::AsSubnet, PublicAddress::Yes, PublicAddress::No]),
     ) -> Machine {
-        Machine { security_groups, instance_profile, disk_gib, root_device, public_address }
+        Machine {
+            security_groups,
+            instance_profile,
+            disk_gib,
+            disk_type,
+            disk_iops,
+            disk_throughput_mibs,
+            disk_encryption,
+            root_device,
+            public_address,
+        }
     }
 }
 

@@ -9,7 +9,8 @@ use jit_domain::ids::{
 };
 use jit_domain::labels::LabelSet;
 use jit_domain::policy::{
-    CapacityType, Image, ImageKind, Machine, MachineSelection, Offering, PublicAddress,
+    CapacityType, DiskEncryption, DiskType, Image, ImageKind, Machine, MachineSelection, Offering,
+    PublicAddress,
 };
 use jit_domain::reason::Reason;
 use jit_domain::time::Timestamp;
@@ -28,6 +29,7 @@ formed! {
     Offering: OfferingForm,
     Image: ImageForm,
     Machine: MachineForm,
+    DiskEncryption: DiskEncryptionForm,
     Try: TryForm,
     Outcome: OutcomeForm,
 }
@@ -159,10 +161,30 @@ struct MachineForm {
     instance_profile: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     disk_gib: Option<u32>,
+    #[serde(default, with = "form::option", skip_serializing_if = "Option::is_none")]
+    disk_type: Option<DiskType>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    disk_iops: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    disk_throughput_mibs: Option<u32>,
+    #[serde(default, with = "form", skip_serializing_if = "is_as_image")]
+    disk_encryption: DiskEncryption,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     root_device: Option<String>,
     #[serde(with = "form")]
     public_address: PublicAddress,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "DiskEncryption", rename_all = "snake_case")]
+enum DiskEncryptionForm {
+    AsImage,
+    AccountKey,
+    Key(String),
+}
+
+fn is_as_image(encryption: &DiskEncryption) -> bool {
+    *encryption == DiskEncryption::AsImage
 }
 
 #[derive(Serialize, Deserialize)]

@@ -11,7 +11,7 @@ use jit_domain::instance::Stage;
 use jit_domain::job::JobPhase;
 use jit_domain::labels::LabelSet;
 use jit_domain::observation::Action;
-use jit_domain::policy::{CapacityType, ImageKind, MachineSelection, PublicAddress};
+use jit_domain::policy::{CapacityType, DiskType, ImageKind, MachineSelection, PublicAddress};
 use jit_domain::reason::Reason;
 use jit_domain::time::Timestamp;
 use serde::de::Error as _;
@@ -75,6 +75,7 @@ text! {
     RepositoryName, "a repository's full name", Self::as_str, Self::parse;
     Cloud, "a cloud", |cloud| cloud.as_str(), Self::parse;
     CapacityType, "a capacity type", |capacity| capacity.as_str(), Self::parse;
+    DiskType, "a kind of disk", |kind| kind.as_str(), Self::parse;
     JobPhase, "a phase", |phase| phase.as_str(), Self::parse;
     Stage, "a stage", |stage| stage.as_str(), Self::parse;
     Action, "an action", |action| action.as_str(), Self::parse;

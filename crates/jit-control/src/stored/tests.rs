@@ -16,8 +16,9 @@ use super::*;
 
 pub(crate) mod golden;
 
-/// Objects of a form whose keys are not field names: maps, and the one word of a phase or an outcome.
-const NOT_FIELDS: [&str; 6] = ["reservations", "breakers", "boots", "unhealthy", "phase", "outcome"];
+/// Objects of a form whose keys are not field names: maps, and the one word of a phase, an outcome or an encryption.
+const NOT_FIELDS: [&str; 7] =
+    ["reservations", "breakers", "boots", "unhealthy", "phase", "outcome", "disk_encryption"];
 
 /// Batches as full as they may be, with six places each of which was tried.
 #[test]

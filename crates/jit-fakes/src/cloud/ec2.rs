@@ -2,6 +2,7 @@
 //! Not in it: signatures, which are checked before an action is called (`pipeline`).
 
 mod describe;
+mod disk;
 mod filter;
 mod launch;
 mod page;
@@ -15,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use self::disk::Disk;
 pub use self::launch::Launch;
 use self::launch::Token;
 pub use self::parameters::{MetadataOptions, ShutdownBehavior};

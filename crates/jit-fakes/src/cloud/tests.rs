@@ -2,6 +2,7 @@
 
 mod access;
 mod describe;
+mod disks;
 mod launch;
 mod limits;
 mod lookups;

@@ -18,9 +18,10 @@ pub(super) enum Edition {
 
 /// Two pools with overlapping labels: the special one first, as users are told to write them.
 pub(super) fn configuration(caps: &BTreeMap<String, u64>, edition: Edition, store: Store) -> String {
-    let (disk_gib, subnets) = match edition {
-        Edition::First => (40, SUBNETS),
-        Edition::Second => (60, [SUBNETS[1], SUBNETS[0]]),
+    let other = "disk_gib = 60\ndisk_type = \"gp3\"\ndisk_iops = 4000\ndisk_encrypted = true";
+    let (disk, subnets) = match edition {
+        Edition::First => ("disk_gib = 40", SUBNETS),
+        Edition::Second => (other, [SUBNETS[1], SUBNETS[0]]),
     };
     let place = match store {
         Store::Host => "backend = \"key-value\"".to_owned(),
@@ -62,7 +63,7 @@ kind = "baked"
 [pool.machine]
 security_groups = ["sg-0123456789abcdef0"]
 instance_profile = "arn:aws:iam::{ACCOUNT}:instance-profile/jit-runners-runner"
-disk_gib = {disk_gib}
+{disk}
 root_device = "/dev/sda1"
 public_address = "as-subnet"
 "#,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::ec2::{ErrorClass, InstanceState, Lifecycle};
+use crate::ec2::{ErrorClass, InstanceState, Lifecycle, VolumeEncryption, VolumeType};
 use crate::{Region, Service};
 
 fn endpoint() -> Endpoint {
@@ -28,6 +28,9 @@ fn launch() -> RunInstances {
             device_name: "/dev/xvda".to_owned(),
             size_gib: NonZeroU32::new(40),
             volume_type: Some(VolumeType("gp3".to_owned())),
+            iops: None,
+            throughput_mibs: None,
+            encryption: None,
         }),
         tags: vec![Tag::new("Name", "jit-runners/linux x64"), Tag::new("empty", "")],
     }
@@ -78,6 +81,30 @@ fn the_request_is_these_bytes() {
         "TagSpecification.2.Tag.2.Value=",
     ];
     assert_eq!(body(&launch()), expected.join("&"));
+}
+
+/// Invariant: as for the whole request; what is not asked for leaves no trace in it.
+#[test]
+fn a_disk_that_is_faster_and_encrypted_is_these_bytes() {
+    let disk = |encryption| {
+        let volume = RootVolume {
+            device_name: "/dev/sda1".to_owned(),
+            size_gib: None,
+            volume_type: Some(VolumeType("gp3".to_owned())),
+            iops: NonZeroU32::new(6_000),
+            throughput_mibs: NonZeroU32::new(500),
+            encryption,
+        };
+        let body = body(&RunInstances { root_volume: Some(volume), ..launch() });
+        let (_, after) = body.split_once("&BlockDeviceMapping.1.").unwrap();
+        after.split("&TagSpecification").next().unwrap().replace("&BlockDeviceMapping.1.", " ")
+    };
+    let plain = "DeviceName=%2Fdev%2Fsda1 Ebs.DeleteOnTermination=true Ebs.VolumeType=gp3 Ebs.Iops=6000 Ebs.Throughput=500";
+    assert_eq!(disk(None), plain);
+    let with_account_key = format!("{plain} Ebs.Encrypted=true");
+    assert_eq!(disk(Some(VolumeEncryption::AccountKey)), with_account_key);
+    let key = VolumeEncryption::Key("alias/runner-disks".to_owned());
+    assert_eq!(disk(Some(key)), format!("{with_account_key} Ebs.KmsKeyId=alias%2Frunner-disks"));
 }
 
 #[test]

@@ -5,11 +5,11 @@ use std::time::Duration;
 use jit_domain::ids::{
     Cloud, ImageId, MachineType, PoolName, Region, RepositoryName, RunnerGroupId, SubnetId,
 };
-use jit_domain::policy::{CapacityType, ImageKind, Paused, PoolScope, PublicAddress};
+use jit_domain::policy::{CapacityType, DiskType, ImageKind, Paused, PoolScope, PublicAddress};
 
 use crate::configuration::form::{Flag, Integer, List, Span, Text, Word};
 use crate::configuration::key::{Key, Table, Times, default, optional, required};
-use crate::configuration::shapes;
+use crate::configuration::shapes::{self, Encrypted};
 
 /// `[[pool]]`.
 pub(crate) static TABLE: Table = Table {
@@ -200,7 +200,18 @@ pub(crate) mod machine {
         header: "[pool.machine]",
         times: Times::Once,
         meaning: "Is what each instance of the pool gets besides its place.",
-        keys: &[&SECURITY_GROUPS, &INSTANCE_PROFILE, &DISK_GIB, &ROOT_DEVICE, &PUBLIC_ADDRESS],
+        keys: &[
+            &SECURITY_GROUPS,
+            &INSTANCE_PROFILE,
+            &DISK_GIB,
+            &DISK_TYPE,
+            &DISK_IOPS,
+            &DISK_THROUGHPUT_MIBS,
+            &DISK_ENCRYPTED,
+            &DISK_KMS_KEY,
+            &ROOT_DEVICE,
+            &PUBLIC_ADDRESS,
+        ],
         tables: &[],
     };
 
@@ -228,13 +239,48 @@ pub(crate) mod machine {
         "disk_gib",
         Integer { min: 8, ..shapes::count(16_384, "GiB") },
         "as large as the image's",
-        "Is the size of the root disk; it needs `root_device`.",
+        "Is the size of the root disk; it needs `root_device`, as do the other keys of the disk.",
+    );
+
+    pub(crate) static DISK_TYPE: Key<Word<DiskType>> =
+        optional("disk_type", shapes::DISK_TYPE, "as the image's", "Is the kind of the root disk.");
+
+    /// From the least of `io1` and `io2` to the most of `io2`; each kind's own bounds are in `check/disk.rs`.
+    pub(crate) static DISK_IOPS: Key<Integer<u32>> = optional(
+        "disk_iops",
+        Integer { min: 100, ..shapes::count(256_000, "operations a second") },
+        "3000 with `gp3`; `io1` and `io2` need it",
+        "Is how many operations a second the root disk has provisioned; it needs a `disk_type` of `gp3`, `io1` or `io2`.",
+    );
+
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EbsBlockDevice.html>
+    pub(crate) static DISK_THROUGHPUT_MIBS: Key<Integer<u32>> = optional(
+        "disk_throughput_mibs",
+        Integer { min: 125, ..shapes::count(2_000, "MiB a second") },
+        "125 with `gp3`",
+        "Is the throughput that the root disk has provisioned; it needs a `disk_type` of `gp3`.",
+    );
+
+    pub(crate) static DISK_ENCRYPTED: Key<Flag<Encrypted>> = default(
+        "disk_encrypted",
+        shapes::DISK_ENCRYPTED,
+        "false",
+        "Says whether the root disk is encrypted always; `false` leaves that to the image and to the account's own setting.",
+    );
+
+    pub(crate) static DISK_KMS_KEY: Key<Text<String>> = optional(
+        "disk_kms_key",
+        shapes::KMS_KEY,
+        "the key that the account uses for disks",
+        "Is the KMS key that encrypts the root disk; it needs `disk_encrypted`, and scaleup needs rights on it, \
+         which `infra/aws/policies/README.md` lists. \
+         EC2 looks at the key after it has answered, so that a wrong one shows as instances that end at once.",
     );
 
     pub(crate) static ROOT_DEVICE: Key<Text<String>> = optional(
         "root_device",
         shapes::ROOT_DEVICE,
-        "not needed without `disk_gib`",
+        "not needed without a key of the disk",
         "Is the name of the image's root device, as the image's description shows it.",
     );
 

@@ -10,8 +10,9 @@ use jit_domain::ids::{
 };
 use jit_domain::labels::LabelSet;
 use jit_domain::policy::{
-    Agent, AgentDownload, Ages, AwsStorage, CapacityType, Caps, Image, ImageKind, ImageRule, Machine,
-    MachineSelection, OfferingRule, Paused, Policy, Pool, PoolScope, PublicAddress, Served, Storage,
+    Agent, AgentDownload, Ages, AwsStorage, CapacityType, Caps, DiskEncryption, DiskType, Image, ImageKind,
+    ImageRule, Machine, MachineSelection, OfferingRule, Paused, Policy, Pool, PoolScope, PublicAddress,
+    Served, Storage,
 };
 use proptest::prelude::*;
 use toml::de::DeValue;
@@ -71,6 +72,11 @@ kind = "baked"
 security_groups = ["sg-01234567"]
 instance_profile = "arn:aws:iam::123456789012:instance-profile/runner"
 disk_gib = 0x28
+disk_type = "gp3"
+disk_iops = 6_000
+disk_throughput_mibs = 500
+disk_encrypted = true
+disk_kms_key = "alias/runner-disks"
 root_device = "/dev/xvda"
 public_address = "no"
 [pool.ages]
@@ -137,6 +143,10 @@ fn every_key_reaches_the_policy() {
                 security_groups: vec!["sg-01234567".into()],
                 instance_profile: Some("arn:aws:iam::123456789012:instance-profile/runner".into()),
                 disk_gib: Some(40),
+                disk_type: Some(DiskType::Gp3),
+                disk_iops: Some(6_000),
+                disk_throughput_mibs: Some(500),
+                disk_encryption: DiskEncryption::Key("alias/runner-disks".into()),
                 root_device: Some("/dev/xvda".into()),
                 public_address: PublicAddress::No,
             },
@@ -172,7 +182,9 @@ fn what_is_left_out_has_its_default() {
     assert!(
         pool.default_machine_type.is_none()
             && pool.repositories.is_empty()
-            && pool.machine.disk_gib.is_none()
+            && (pool.machine.disk_gib, pool.machine.disk_type) == (None, None)
+            && (pool.machine.disk_iops, pool.machine.disk_throughput_mibs) == (None, None)
+            && pool.machine.disk_encryption == DiskEncryption::AsImage
     );
 }
 

@@ -13,7 +13,8 @@ use jit_domain::ids::{
 use jit_domain::instance::{Instance, InstancePhase, Mint, Stage};
 use jit_domain::job::{Job, JobPhase, RunnerRef};
 use jit_domain::policy::{
-    CapacityType, Image, ImageKind, Machine, MachineSelection, Offering, PublicAddress,
+    CapacityType, DiskEncryption, DiskType, Image, ImageKind, Machine, MachineSelection, Offering,
+    PublicAddress,
 };
 use jit_domain::pool::{
     BootSamples, Breaker, LaunchCount, OfferingHealth, PoolRecord, Reservation, Unhealthy,
@@ -111,6 +112,12 @@ pub(crate) fn all() -> Vec<Golden> {
     all.push(Golden::stored("class-idle", class()));
     all.push(Golden::stored("class-launching", class_with_every_outcome()));
     all.push(Golden::stored("class-lapsed", lapsed_class()));
+    for (name, encryption) in [
+        ("class-disk", DiskEncryption::AccountKey),
+        ("class-disk-key", DiskEncryption::Key("alias/runner-disks".into())),
+    ] {
+        all.push(Golden::stored(name, class_with_disk(encryption)));
+    }
     all.push(Golden::stored("pool", pool()));
     all.push(Golden::stored("offering", offering_health()));
     all.push(Golden::stored("lease", Lease { holder: "7f3a".into(), until: at(25) }));
@@ -247,6 +254,7 @@ fn template() -> Template {
             disk_gib: Some(80),
             root_device: Some("/dev/sda1".into()),
             public_address: PublicAddress::No,
+            ..Machine::default()
         },
         tags: vec![("jit-deployment".into(), "prod".into()), ("cost".into(), "ci".into())],
         user_data: Digest::new("2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"),
@@ -296,6 +304,27 @@ pub(crate) fn class_with_every_outcome() -> Class {
         closed: None,
     };
     Class { generation: 2, batches: vec![closed, open], ..class() }
+}
+
+/// A class that launches onto a disk of its own kind.
+fn class_with_disk(disk_encryption: DiskEncryption) -> Class {
+    let machine = Machine {
+        disk_type: Some(DiskType::Gp3),
+        disk_iops: Some(6_000),
+        disk_throughput_mibs: Some(500),
+        disk_encryption,
+        ..template().machine
+    };
+    let batch = Batch {
+        id: BatchId::new("000102030405060708090a0b0c0d0e0f"),
+        born_at: at(310),
+        slots: 1,
+        template: Template { machine, ..template() },
+        tries: Vec::new(),
+        instances: BTreeSet::new(),
+        closed: None,
+    };
+    Class { generation: 1, batches: vec![batch], ..class() }
 }
 
 fn lapsed_class() -> Class {

@@ -306,6 +306,7 @@ impl Ec2 {
             launched_by: caller.name().into(),
             tags: wish.tags.clone(),
             volume_tags: wish.volume_tags.clone(),
+            disk: wish.disk.clone(),
             metadata_options: wish.metadata_options.clone(),
             shutdown_behavior: wish.shutdown_behavior,
             instance_profile: wish.profile.clone(),

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::disk::Disk;
 use crate::cloud::catalogue::CapacityType;
 use crate::cloud::error::ApiError;
 use crate::cloud::query::Query;
@@ -53,6 +54,7 @@ pub(crate) struct Parameters {
     pub(crate) metadata_options: MetadataOptions,
     pub(crate) shutdown_behavior: ShutdownBehavior,
     pub(crate) profile: Option<String>,
+    pub(crate) disk: Option<Disk>,
 }
 
 /// User data is limited to 16 KB before it is encoded.
@@ -100,6 +102,7 @@ const KNOWN: &[&str] = &[
     "BlockDeviceMapping.N.Ebs.Iops",
     "BlockDeviceMapping.N.Ebs.Throughput",
     "BlockDeviceMapping.N.Ebs.Encrypted",
+    "BlockDeviceMapping.N.Ebs.KmsKeyId",
     "BlockDeviceMapping.N.Ebs.DeleteOnTermination",
     "NetworkInterface.N.DeviceIndex",
     "NetworkInterface.N.SubnetId",
@@ -130,6 +133,7 @@ impl Parameters {
             metadata_options: metadata_options(query)?,
             shutdown_behavior: shutdown_behavior(query)?,
             profile: profile(query),
+            disk: Disk::parse(query)?,
         })
     }
 }

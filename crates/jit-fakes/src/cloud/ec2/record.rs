@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretSlice};
 
+use super::disk::Disk;
 use super::parameters::{MetadataOptions, ShutdownBehavior};
 use crate::cloud::catalogue::CapacityType;
 
@@ -122,6 +123,8 @@ pub struct Ec2Instance {
     pub tags: BTreeMap<String, String>,
     /// Tags of its volumes.
     pub volume_tags: BTreeMap<String, String>,
+    /// Its root disk, where the request said anything about it.
+    pub disk: Option<Disk>,
     /// Metadata service settings as the request gave them.
     pub metadata_options: MetadataOptions,
     /// What its own power-off does.
