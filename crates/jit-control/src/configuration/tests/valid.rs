@@ -85,6 +85,21 @@ waiting_max = "1h30m"
 job_max = "5d2h"
 "#;
 
+/// The machine of [`FULL`].
+fn full_machine() -> Machine {
+    Machine {
+        security_groups: vec!["sg-01234567".into()],
+        instance_profile: Some("arn:aws:iam::123456789012:instance-profile/runner".into()),
+        disk_gib: Some(40),
+        disk_type: Some(DiskType::Gp3),
+        disk_iops: Some(6_000),
+        disk_throughput_mibs: Some(500),
+        disk_encryption: DiskEncryption::Key("alias/runner-disks".into()),
+        root_device: Some("/dev/xvda".into()),
+        public_address: PublicAddress::No,
+    }
+}
+
 #[test]
 fn every_key_reaches_the_policy() {
     let region = Region::new("us-gov-west-1");
@@ -139,17 +154,7 @@ fn every_key_reaches_the_policy() {
                 rule(&["c6i.xlarge"], image("ami-01234567", ImageKind::Stock)),
                 rule(&[], image("ami-89abcdef", ImageKind::Baked)),
             ],
-            machine: Machine {
-                security_groups: vec!["sg-01234567".into()],
-                instance_profile: Some("arn:aws:iam::123456789012:instance-profile/runner".into()),
-                disk_gib: Some(40),
-                disk_type: Some(DiskType::Gp3),
-                disk_iops: Some(6_000),
-                disk_throughput_mibs: Some(500),
-                disk_encryption: DiskEncryption::Key("alias/runner-disks".into()),
-                root_device: Some("/dev/xvda".into()),
-                public_address: PublicAddress::No,
-            },
+            machine: full_machine(),
             ages: Ages {
                 unclaimed_max: Duration::from_secs(600),
                 waiting_max: Duration::from_secs(5_400),
