@@ -1,6 +1,6 @@
 //! What `jitr check` finds: the faults of the file and of the variables, each in one line, or that there are none; and warnings of what
 //! works now and will not for ever.
-//! Not here: what GitHub and the cloud say about the configuration, which the rebalancer asks hourly.
+//! Not here: what GitHub and the cloud say about the configuration.
 
 use std::fmt;
 use std::io;
