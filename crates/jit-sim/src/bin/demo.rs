@@ -292,7 +292,10 @@ async fn report<P: ControlPlane>(
     // What is left is moto's to say where there is one.
     let (instances, launches) = match moto {
         Some(moto) => moto.count().await?,
-        None => (world.lock().instances_live(), world.lock().launches()),
+        None => {
+            let world = world.lock();
+            (world.instances_live(), world.launches())
+        }
     };
     let (jobs, done, runners, points) = {
         let world = world.lock();
