@@ -12,10 +12,12 @@ use crate::workspace::Workspace;
 
 /// The committed page.
 const PAGE: &str = "docs/configuration.md";
+/// The program that prints it.
+pub(crate) const PROGRAM: &str = "jitr";
 
 /// Prints the page anew and compares.
 pub(crate) fn check(workspace: &Workspace, programs: &Programs) -> Result<()> {
-    let declared = command::output(Command::new(programs.path("jitr")).arg("reference"))?;
+    let declared = command::output(Command::new(programs.path(PROGRAM)).arg("reference"))?;
     let page =
         fs::read_to_string(workspace.root.join(PAGE)).with_context(|| format!("cannot read {PAGE}"))?;
     compare(&page, &declared)

@@ -38,16 +38,22 @@ impl Program {
 pub(crate) struct Programs(PathBuf);
 
 impl Programs {
-    /// Builds them.
-    pub(crate) fn build(workspace: &Workspace) -> Result<Self> {
+    /// Builds those of these names.
+    pub(crate) fn build(workspace: &Workspace, names: &[&str]) -> Result<Self> {
         // No `-p`: which features dependencies get depends on what is built beside, so all builds name the same.
-        command::run(command::cargo(&workspace.root).args(["build", "--quiet", "--locked", "--bins"]))?;
-        Ok(Self::of_tests(workspace))
+        let mut cargo = command::cargo(&workspace.root);
+        cargo.args(["build", "--quiet", "--locked"]).args(names.iter().flat_map(|name| ["--bin", name]));
+        command::run(&mut cargo)?;
+        Ok(Self::in_target(workspace))
     }
 
     /// Those that lie there since the tests ran, which build every program that a test may start. Built again without what
     /// only tests ask of dependencies, they would take minutes more.
     pub(crate) fn of_tests(workspace: &Workspace) -> Self {
+        Self::in_target(workspace)
+    }
+
+    fn in_target(workspace: &Workspace) -> Self {
         Self(workspace.target.join("debug"))
     }
 
@@ -64,7 +70,7 @@ pub(crate) fn run(workspace: &Workspace, program: Program, arguments: &[String])
         Program::Demo | Program::Sim => {}
         Program::Bench => components::build_probe(workspace)?,
     }
-    start(workspace, &Programs::build(workspace)?, program, arguments)
+    start(workspace, &Programs::build(workspace, &[program.name()])?, program, arguments)
 }
 
 /// Runs a program on the components that are built.
@@ -118,7 +124,7 @@ pub(crate) fn spin(workspace: &Workspace, path: Option<&Path>) -> Result<()> {
         return Ok(());
     };
     components::build(workspace)?;
-    in_program(workspace, &Programs::build(workspace)?, path).map(drop)
+    in_program(workspace, &Programs::build(workspace, &[Program::Demo.name()])?, path).map(drop)
 }
 
 /// Runs the demo on the components that are built, in a program that takes `up` as Spin does, and says which program it was.
@@ -139,7 +145,7 @@ pub(crate) fn moto(workspace: &Workspace) -> Result<()> {
     match Python::set_up(workspace) {
         Ok(python) => {
             components::build(workspace)?;
-            on_moto(workspace, &Programs::build(workspace)?, &python)
+            on_moto(workspace, &Programs::build(workspace, &[Program::Demo.name(), OWN_HOST])?, &python)
         }
         Err(error) => {
             println!("demo: aws=skipped: moto is not to be had: {error:#}");

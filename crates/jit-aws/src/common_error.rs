@@ -82,8 +82,8 @@ impl CommonError {
             (EXPIRED, Self::Expired),
             (REFUSED, Self::Refused),
         ];
-        if let Some((_, class)) = tables.iter().find(|(codes, _)| codes.contains(&code)) {
-            return *class;
+        if let Some(class) = look_up(&tables, code) {
+            return class;
         }
         match status {
             429 => Self::Throttled,
@@ -94,6 +94,11 @@ impl CommonError {
             _ => Self::Unclassified,
         }
     }
+}
+
+/// Returns the class of the table that has a code.
+pub(crate) fn look_up<C: Copy>(tables: &[(&[&str], C)], code: &str) -> Option<C> {
+    tables.iter().find(|(codes, _)| codes.contains(&code)).map(|(_, class)| *class)
 }
 
 /// All of a service's tables and the common ones, for the test that no code has two meanings.

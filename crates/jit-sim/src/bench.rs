@@ -10,7 +10,6 @@ pub mod burst;
 pub mod chain;
 #[cfg(feature = "components")]
 pub mod components;
-pub mod in_aws;
 #[cfg(feature = "components")]
 pub mod meter;
 pub mod statistics;

@@ -23,3 +23,4 @@ pub mod books;
 pub mod thief;
 pub mod timeline;
 pub mod bench;
+pub mod in_aws;

@@ -153,6 +153,11 @@ impl Draw {
     }
 }
 
+/// A time that long after the start.
+fn later(start: Timestamp, wait: SignedDuration) -> Timestamp {
+    start.saturating_add(wait).unwrap_or(start)
+}
+
 /// When every world begins.
 pub const START_S: i64 = 1_795_219_200;
 /// How long a world is asked for work, and has its troubles.

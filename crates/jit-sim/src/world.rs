@@ -17,7 +17,7 @@ use secrecy::SecretString;
 
 use crate::mirror::Mirror;
 
-mod storage;
+pub(crate) mod storage;
 
 /// The App's private key in every world; it belongs to no App anywhere.
 pub const APP_PRIVATE_KEY: &str = include_str!("../keys/app-private.pem");

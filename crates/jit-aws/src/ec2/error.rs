@@ -10,7 +10,7 @@ use http::Response;
 use serde::de::DeserializeOwned;
 
 use super::InstanceId;
-use crate::common_error::CommonError;
+use crate::common_error::{CommonError, look_up};
 use crate::reply::{self, ErrorDetail, Fault};
 use crate::sigv4::CLOCK_SKEW_REMEDY;
 
@@ -262,7 +262,7 @@ fn own_class(code: &str) -> Option<ErrorClass> {
         (&["InvalidInstanceID.NotFound"], ErrorClass::NotFound),
         (REFUSED, ErrorClass::Refused),
     ];
-    tables.iter().find(|(codes, _)| codes.contains(&code)).map(|(_, class)| *class)
+    look_up(&tables, code)
 }
 
 impl From<CommonError> for ErrorClass {

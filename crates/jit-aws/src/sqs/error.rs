@@ -8,7 +8,7 @@
 use http::Response;
 use serde::de::DeserializeOwned;
 
-use crate::common_error::CommonError;
+use crate::common_error::{CommonError, look_up};
 use crate::json;
 use crate::reply::{ErrorDetail, Fault};
 use crate::sigv4::CLOCK_SKEW_REMEDY;
@@ -168,7 +168,7 @@ fn own_class(code: &str) -> Option<ErrorClass> {
         (RECEIPT_HANDLE_INVALID, ErrorClass::ReceiptHandleInvalid),
         (REFUSED, ErrorClass::Refused),
     ];
-    tables.iter().find(|(codes, _)| codes.contains(&code)).map(|(_, class)| *class)
+    look_up(&tables, code)
 }
 
 impl From<CommonError> for ErrorClass {

@@ -21,7 +21,7 @@ use jit_fakes::instance::InstanceSettings;
 use jit_fakes::model::Model as _;
 
 use self::wire::{Call, Wire};
-use super::in_aws::in_aws;
+use crate::in_aws::in_aws;
 use crate::world::World;
 
 /// What ends the chain.

@@ -17,9 +17,9 @@ use jit_fakes::github::{Conclusion, JobSpec, WorkflowSpec};
 use jit_fakes::instance::InstanceSettings;
 use jit_fakes::model::Random;
 
-use super::in_aws::in_aws;
 use crate::check::Checks;
 use crate::faults::{Faults, Rates};
+use crate::in_aws::in_aws;
 use crate::native::drive::{Network, play, start_schedules};
 use crate::native::plane::{Parts, Plane};
 use crate::timeline::{Detail, Timeline};

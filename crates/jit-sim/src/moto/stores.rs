@@ -4,30 +4,24 @@
 
 use std::net::SocketAddr;
 
-use anyhow::{Context as _, Result, anyhow, bail};
-use jit_control::configuration;
+use anyhow::{Context as _, Result, bail};
 use jit_control::ledger::dynamodb::table;
 use jit_domain::policy::{AwsStorage, Storage};
 use serde_json::{Value, json};
 
 use super::call::{Call, Input, Key, Service};
-
-/// How the shipped configuration says where records and messages are.
-const HERE: &str = "backend = \"key-value\"";
-/// What comes after the name in the names of the four queues.
-const QUEUES: [&str; 4] = ["jobs", "jobs-dead", "lifecycle", "lifecycle-dead"];
+use crate::in_aws::move_to;
+use crate::world::storage::queue_names;
 
 /// Moves records and messages of a configuration into AWS, and says where they are then.
 ///
 /// # Errors
 /// It does not say that they are on the host, or nobody could read it afterwards.
 pub(super) fn in_aws(text: &str, region: &str, account: &str) -> Result<(String, AwsStorage)> {
-    let there = format!("backend = \"aws\"\nregion = \"{region}\"\naccount = \"{account}\"");
-    let moved = text.replacen(HERE, &there, 1);
-    let policy = configuration::parse(&moved).map_err(|faults| anyhow!("{faults:?}"))?;
+    let (moved, policy) = move_to(text, region, account)?;
     match policy.storage {
         Storage::Aws(place) => Ok((moved, place)),
-        Storage::KeyValue => bail!("the configuration has no line `{HERE}` to replace"),
+        Storage::KeyValue => bail!("the configuration was not moved"),
     }
 }
 
@@ -44,10 +38,8 @@ pub(super) async fn make(address: SocketAddr, operator: &Key, place: &AwsStorage
     };
     let table = call(Service::DynamoDb, "CreateTable", table::create_table(&place.name));
     let expiry = call(Service::DynamoDb, "UpdateTimeToLive", table::time_to_live(&place.name));
-    let queues = QUEUES.map(|queue| {
-        let name = json!({ "QueueName": format!("{}-{queue}", place.name) });
-        call(Service::Sqs, "CreateQueue", name)
-    });
+    let queues =
+        queue_names(&place.name).map(|name| call(Service::Sqs, "CreateQueue", json!({ "QueueName": name })));
     for call in [table, expiry].into_iter().chain(queues) {
         call.succeed(address, operator).await.context("no place for records and messages")?;
     }
@@ -57,6 +49,7 @@ pub(super) async fn make(address: SocketAddr, operator: &Key, place: &AwsStorage
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::in_aws::IN_THE_HOST;
 
     #[test]
     fn the_shipped_configuration_moves_and_one_that_cannot_is_told() {
@@ -65,7 +58,7 @@ mod tests {
         let (moved, place) = in_aws(&shipped, "eu-west-1", "123456789012").unwrap();
         assert_eq!((place.region.as_str(), place.name.as_str()), ("eu-west-1", "jit-runners"));
         assert_eq!(moved.lines().count(), shipped.lines().count() + 2, "the rest stays as it is");
-        assert!(in_aws(&shipped.replace(HERE, ""), "eu-west-1", "123456789012").is_err());
+        assert!(in_aws(&shipped.replace(IN_THE_HOST, ""), "eu-west-1", "123456789012").is_err());
         assert!(in_aws(&shipped, "here", "123456789012").is_err());
     }
 }

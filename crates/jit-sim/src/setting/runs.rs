@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 use jit_fakes::github::{Conclusion, Gate, JobSpec, Others, RepositoryId, WorkflowSpec};
 
-use super::{Draw, Trouble};
+use super::{Draw, Trouble, later};
 use crate::workload::{Event, Workload};
 
 /// Runs of all forms within the busy time.
@@ -42,7 +42,7 @@ pub(super) fn drawn(
             workflow = workflow.in_concurrency_group("deploy", others);
         }
         let workflow = Box::new(workflow);
-        let at = start.saturating_add(wait).unwrap_or(start);
+        let at = later(start, wait);
         workload.at(at, Event::Run { repository, workflow, cancelled_after });
     }
     workload
@@ -58,7 +58,7 @@ fn crowd(workload: &mut Workload, draw: &Draw, start: Timestamp, repositories: &
     };
     for n in 0..runs {
         let wait_ms = i64::try_from(draw.below("crowd", n, within_ms)).unwrap_or(0);
-        let at = start.saturating_add(SignedDuration::from_millis(wait_ms)).unwrap_or(start);
+        let at = later(start, SignedDuration::from_millis(wait_ms));
         let lasting = 60 + draw.below("duration", n, 60);
         let job = JobSpec::new("build", &labels).matrix(legs, None).lasting(lasting, Conclusion::Success);
         let workflow = Box::new(WorkflowSpec::new("Crowd", vec![job]));
@@ -77,7 +77,7 @@ fn day(workload: &mut Workload, draw: &Draw, start: Timestamp, repositories: &[R
         for _ in 0..runs {
             n += 1;
             let second = i64::try_from(draw.below("minute", n, 3_600)).unwrap_or(0);
-            let at = start.saturating_add(SignedDuration::from_secs(hour * 3_600 + second)).unwrap_or(start);
+            let at = later(start, SignedDuration::from_secs(hour * 3_600 + second));
             let workflow = Box::new(WorkflowSpec::new(&format!("Flow {}", n % 12), jobs(draw, n)));
             let repository = *draw.pick("repository", n, repositories);
             workload.at(at, Event::Run { repository, workflow, cancelled_after: None });

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use jit_fakes::github::InstallationId;
 use jit_fakes::instance::Fate;
 
-use super::{Draw, Trouble};
+use super::{Draw, Trouble, later};
 use crate::workload::{Event, Workload};
 
 /// Adds what happens in a world with these troubles between its start and its calm.
@@ -42,7 +42,7 @@ pub(super) fn add(
 /// When the configuration changes: while many worlds still launch.
 pub(super) fn reconfigured_at(draw: &Draw, start: Timestamp) -> Timestamp {
     let wait = SignedDuration::from_secs(i64::try_from(20 + draw.below("reconfigured", 0, 900)).unwrap_or(0));
-    start.saturating_add(wait).unwrap_or(start)
+    later(start, wait)
 }
 
 /// The first instances never get as far as a job. They are few enough that single launches get past them in time.
@@ -57,5 +57,5 @@ pub(super) fn broken_image(draw: &Draw) -> BTreeMap<u64, Fate> {
 
 fn within(draw: &Draw, purpose: &'static str, start: Timestamp) -> Timestamp {
     let wait = SignedDuration::from_secs(i64::try_from(draw.below(purpose, 0, 1_200)).unwrap_or(0));
-    start.saturating_add(wait).unwrap_or(start)
+    later(start, wait)
 }

@@ -27,16 +27,23 @@ const POLICIES: [(&str, &str); 6] = [
 /// The components that have a key in AWS only where records or messages are there.
 pub(super) const NAMES: [&str; 2] = ["webhook", "registrar"];
 
+/// The names of the queues, each followed by that of its dead letters.
+pub(crate) fn queue_names(name: &str) -> impl Iterator<Item = String> {
+    [QueueName::Jobs, QueueName::Lifecycle].into_iter().flat_map(move |queue| {
+        let live = format!("{name}-{}", queue.as_str());
+        let dead = format!("{live}-dead");
+        [live, dead]
+    })
+}
+
 /// Makes what the configuration names, and lets the components in.
 ///
 /// # Errors
 /// A policy is not in its form, or the table cannot be made.
 pub(super) fn furnish(aws: &mut Aws, place: &AwsStorage, now: Timestamp) -> Result<()> {
     let (region, name) = (place.region.as_str(), place.name.as_str());
-    for queue in [QueueName::Jobs, QueueName::Lifecycle] {
-        let live = format!("{name}-{}", queue.as_str());
-        aws.add_queue(region, &live);
-        aws.add_queue(region, &format!("{live}-dead"));
+    for queue in queue_names(name) {
+        aws.add_queue(region, &queue);
     }
     let tables = aws.dynamodb_mut();
     tables.create_table(region, &create_table(name), now).map_err(|why| anyhow!(why))?;

@@ -143,6 +143,11 @@ fn u08_each_right_of_a_function_is_needed() {
     }
 }
 
+/// How often EC2 was asked for instances.
+fn listings(stage: &Stage) -> usize {
+    stage.sent.borrow().iter().filter(|sent| sent.body.contains("DescribeInstances")).count()
+}
+
 #[test]
 fn u09_every_page_of_a_listing_is_read() {
     let stage = Stage::new();
@@ -169,7 +174,7 @@ fn u09_every_page_of_a_listing_is_read() {
     let listed = effects.run(clouds.live(Cloud::Aws, &Region::new(REGION))).unwrap().unwrap();
     let ids: BTreeSet<&str> = listed.keys().map(|key| key.id.as_str()).collect();
     assert_eq!(ids, booted.iter().map(|instance| instance.id.as_str()).collect());
-    assert_eq!(stage.sent.borrow().iter().filter(|sent| sent.body.contains("DescribeInstances")).count(), 3);
+    assert_eq!(listings(&stage), 3);
 }
 
 #[test]
@@ -183,7 +188,7 @@ fn u09_a_listing_without_one_of_its_pages_is_none() {
     stage.wait(600);
     stage.tick(Component::Rebalancer);
     let after = stage.open::<jit_domain::instance::Instance>();
-    assert_eq!(stage.sent.borrow().iter().filter(|sent| sent.body.contains("DescribeInstances")).count(), 3);
+    assert_eq!(listings(&stage), 3);
     assert_eq!(after.len(), before.len(), "nobody is gone for being on a page that did not come");
 }
 
@@ -217,7 +222,7 @@ fn u09_a_sweep_is_not_told_of_what_has_ended() {
     stage.world.borrow_mut().aws.limits_mut().describe_page_max = 1;
     stage.sent.borrow_mut().clear();
     stage.tick(Component::Scaledown);
-    assert_eq!(stage.sent.borrow().iter().filter(|sent| sent.body.contains("DescribeInstances")).count(), 1);
+    assert_eq!(listings(&stage), 1);
 }
 
 #[test]
