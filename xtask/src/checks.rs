@@ -53,6 +53,7 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
         simulation::in_program(workspace, &programs, &programs.path(OWN_HOST)).map(drop)
     })?;
     steps.run("moto", || moto(workspace, &programs, python.as_ref()))?;
+    steps.run("ministack", || ministack(workspace))?;
     steps.run("cargo-deny", || deny(workspace, path.as_ref()))?;
     let mut ran = Spin::Skipped;
     steps.run("spin", || spin(workspace, &programs, &mut ran))?;
@@ -117,6 +118,18 @@ fn moto(workspace: &Workspace, programs: &Programs, python: Option<&Python>) -> 
         return Ok(Outcome::Skipped("moto is not installed".to_owned()));
     };
     simulation::on_moto(workspace, programs, python).map(|()| Outcome::Passed)
+}
+
+/// jit-aws's signer and parsers against ministack, which each of these tests starts for itself.
+fn ministack(workspace: &Workspace) -> Result<Outcome> {
+    let program = match Python::ministack(workspace) {
+        Ok(program) => program,
+        Err(error) => return Ok(Outcome::Skipped(format!("ministack is not to be had: {error:#}"))),
+    };
+    let mut cargo = command::cargo(&workspace.root);
+    // No `-p`, as it would build everything once more with the features of one package.
+    cargo.args(["test", "--locked", "--test", "ministack", "--", "--nocapture"]);
+    command::run(cargo.env("JIT_MINISTACK", program)).map(|()| Outcome::Passed)
 }
 
 /// Licences, sources and bans. Advisories are left out: their database is in no package registry.

