@@ -320,8 +320,9 @@ impl<E: Effects> Claimed<'_, '_, E> {
             return written.map(|_| busy());
         }
         lifecycle::log_phase(self.shell, &claimed);
-        let job_max = (self.shell.policy.pool(&claimed.pool))
-            .map_or(jit_domain::limits::JOB_MAX_DEFAULT, |p| p.ages.job_max);
+        let pool = self.shell.policy.pool(&claimed.pool);
+        let job_max = pool.map_or(jit_domain::limits::JOB_MAX_DEFAULT, |p| p.ages.job_max);
+        let unanswered_hook = pool.map(|p| p.unanswered_hook).unwrap_or_default();
         let expires_at = self.shell.now() + job_max + limits::REPORT_TOKEN_SLACK;
         let report =
             token::sign(&Token::Report(claimed.key.clone()), expires_at, &self.settings.claim_keys.current);
@@ -333,6 +334,7 @@ impl<E: Effects> Claimed<'_, '_, E> {
                 "runner_name": name,
                 "agent_version": self.shell.policy.agent.version,
                 "job_max_s": job_max.as_secs(),
+                "unanswered_hook": unanswered_hook.as_str(),
                 "report_token": report.expose_secret(),
             }),
         ))

@@ -50,6 +50,7 @@ pub(crate) fn pool(name: &str) -> Pool {
             waiting_max: Duration::from_secs(6 * 3600),
             job_max: Duration::from_secs(24 * 3600),
         },
+        unanswered_hook: UnansweredHook::Refuse,
         paused: Paused::No,
     }
 }

@@ -123,6 +123,8 @@ pub struct Pool {
     pub machine: Machine,
     /// The three age limits.
     pub ages: Ages,
+    /// What becomes of a job that the registrar was asked about in vain.
+    pub unanswered_hook: UnansweredHook,
     /// Whether launching is paused for this pool.
     pub paused: Paused,
 }
@@ -131,6 +133,11 @@ impl Pool {
     /// Whether the pool serves a repository.
     pub fn serves(&self, repository: &RepositoryName) -> bool {
         self.repositories.is_empty() || self.repositories.contains(repository)
+    }
+
+    /// Whether an instance of the pool may boot from an image without our script, so that user data has to bring it.
+    pub fn boots_stock(&self) -> bool {
+        self.images.iter().any(|rule| rule.image.kind == ImageKind::Stock)
     }
 
     /// Machine types that the pool lists, each once.
@@ -418,6 +425,26 @@ pub struct Ages {
     pub waiting_max: Duration,
     /// Longest time a job may run.
     pub job_max: Duration,
+}
+
+/// What becomes of a job when the registrar, asked whether it may run, gives no verdict within a minute.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnansweredHook {
+    /// It fails before its first step: a rule that can be silenced is none.
+    #[default]
+    Refuse,
+    /// It runs. The runner group alone keeps foreign jobs away then.
+    Allow,
+}
+
+impl UnansweredHook {
+    /// The word used in configuration and replies.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Refuse => "refuse",
+            Self::Allow => "allow",
+        }
+    }
 }
 
 /// The machine type that a job asks for.

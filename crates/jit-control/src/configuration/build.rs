@@ -72,6 +72,7 @@ fn pool(draft: PoolDraft) -> Read<Pool> {
             waiting_max: one(draft.ages.waiting_max)?,
             job_max: one(draft.ages.job_max)?,
         },
+        unanswered_hook: one(draft.unanswered_hook)?,
         paused: one(draft.paused)?,
     })
 }

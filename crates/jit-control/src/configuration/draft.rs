@@ -6,7 +6,9 @@ use jit_domain::ids::{
     Cloud, Digest, ImageId, InstallationId, Login, MachineType, PoolName, Region, RepositoryName,
     RunnerGroupId, SubnetId,
 };
-use jit_domain::policy::{CapacityType, DiskType, ImageKind, Paused, PoolScope, PublicAddress};
+use jit_domain::policy::{
+    CapacityType, DiskType, ImageKind, Paused, PoolScope, PublicAddress, UnansweredHook,
+};
 
 use super::fault::{Located, Place, Read};
 use super::keys::{deployment, pool};
@@ -63,6 +65,7 @@ pub(super) struct PoolDraft {
     pub(super) repositories: Values<RepositoryName>,
     pub(super) runner_group: Value<RunnerGroupId>,
     pub(super) default_machine_type: Maybe<MachineType>,
+    pub(super) unanswered_hook: Value<UnansweredHook>,
     pub(super) paused: Value<Paused>,
     pub(super) caps: CapsDraft,
     pub(super) offerings: Read<Vec<OfferingDraft>>,
@@ -168,6 +171,7 @@ impl PoolDraft {
             repositories: section.get(&pool::REPOSITORIES),
             runner_group: section.get(&pool::RUNNER_GROUP_ID),
             default_machine_type: section.optional(&pool::DEFAULT_MACHINE_TYPE),
+            unanswered_hook: section.get(&pool::UNANSWERED_HOOK),
             paused: section.get(&pool::PAUSED),
             caps: CapsDraft::read(&section.section(&pool::caps::TABLE)),
             offerings: offerings.map(|all| all.iter().map(OfferingDraft::read).collect()),

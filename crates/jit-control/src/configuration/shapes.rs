@@ -6,7 +6,9 @@ use jit_domain::ids::{
     Cloud, Digest, ImageId, InstallationId, Login, MachineType, PoolName, Region, RepositoryName,
     RunnerGroupId, SubnetId,
 };
-use jit_domain::policy::{CapacityType, DiskType, ImageKind, Machine, Paused, PoolScope, PublicAddress};
+use jit_domain::policy::{
+    CapacityType, DiskType, ImageKind, Machine, Paused, PoolScope, PublicAddress, UnansweredHook,
+};
 
 use super::form::{Flag, Integer, Text, Word};
 use crate::images;
@@ -223,6 +225,15 @@ pub(super) const SCOPE: Word<PoolScope> = Word {
 /// The kinds of images.
 pub(super) const IMAGE_KIND: Word<ImageKind> =
     Word { words: &[("baked", ImageKind::Baked), ("stock", ImageKind::Stock)], planned: &[] };
+
+/// What an unanswered job-started hook does.
+pub(super) const UNANSWERED_HOOK: Word<UnansweredHook> = Word {
+    words: &[
+        (UnansweredHook::Refuse.as_str(), UnansweredHook::Refuse),
+        (UnansweredHook::Allow.as_str(), UnansweredHook::Allow),
+    ],
+    planned: &[],
+};
 
 /// Whether an instance gets a public address.
 pub(super) const PUBLIC_ADDRESS: Word<PublicAddress> = Word {

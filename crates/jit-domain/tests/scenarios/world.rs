@@ -280,6 +280,7 @@ fn pool(form: &form::Pool) -> Pool {
             waiting_max: Duration::from_secs(6 * 3600),
             job_max: Duration::from_secs(24 * 3600),
         },
+        unanswered_hook: UnansweredHook::Refuse,
         paused: paused(form.paused),
     }
 }

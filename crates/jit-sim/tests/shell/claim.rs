@@ -268,9 +268,13 @@ fn a_config_comes_with_all_that_the_instance_needs() {
     let reply = stage.claims(&booted);
     let told = body_of(&reply);
     let members: Vec<&str> = told.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(members, ["agent_version", "jit_config", "job_max_s", "report_token", "runner_name"]);
+    assert_eq!(
+        members,
+        ["agent_version", "jit_config", "job_max_s", "report_token", "runner_name", "unanswered_hook"]
+    );
     assert_eq!(told["agent_version"], stage.policy().agent.version);
     assert_eq!(told["job_max_s"], 24 * 3600);
+    assert_eq!(told["unanswered_hook"], "refuse");
     assert_eq!(told["runner_name"], format!("jit-{}-1", booted.id));
     assert_eq!(reply.headers()[CACHE_CONTROL], "no-store", "nobody keeps a JIT config");
     let instances: Vec<Instance> = stage.open();

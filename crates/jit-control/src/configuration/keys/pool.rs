@@ -5,7 +5,9 @@ use std::time::Duration;
 use jit_domain::ids::{
     Cloud, ImageId, MachineType, PoolName, Region, RepositoryName, RunnerGroupId, SubnetId,
 };
-use jit_domain::policy::{CapacityType, DiskType, ImageKind, Paused, PoolScope, PublicAddress};
+use jit_domain::policy::{
+    CapacityType, DiskType, ImageKind, Paused, PoolScope, PublicAddress, UnansweredHook,
+};
 
 use crate::configuration::form::{Flag, Integer, List, Span, Text, Word};
 use crate::configuration::key::{Key, Table, Times, default, optional, required};
@@ -19,7 +21,16 @@ pub(crate) static TABLE: Table = Table {
     meaning: "Is a rule from labels to machines, with limits. \
               The first pool of the file that fits a job takes it: the job's labels are all among the pool's, \
               besides at most one that names a machine type of the pool.",
-    keys: &[&NAME, &LABELS, &SCOPE, &REPOSITORIES, &RUNNER_GROUP_ID, &DEFAULT_MACHINE_TYPE, &PAUSED],
+    keys: &[
+        &NAME,
+        &LABELS,
+        &SCOPE,
+        &REPOSITORIES,
+        &RUNNER_GROUP_ID,
+        &DEFAULT_MACHINE_TYPE,
+        &UNANSWERED_HOOK,
+        &PAUSED,
+    ],
     tables: &[&caps::TABLE, &offering::TABLE, &image::TABLE, &machine::TABLE, &ages::TABLE],
 };
 
@@ -61,6 +72,14 @@ pub(crate) static DEFAULT_MACHINE_TYPE: Key<Text<MachineType>> = optional(
     shapes::MACHINE_TYPE,
     "any that the offerings list, in their order",
     "Is the machine type of a job that names none.",
+);
+
+pub(crate) static UNANSWERED_HOOK: Key<Word<UnansweredHook>> = default(
+    "unanswered_hook",
+    shapes::UNANSWERED_HOOK,
+    "\"refuse\"",
+    "Says what becomes of a job when its instance asks the registrar whether the job may run and gets no verdict \
+     within a minute: `refuse` fails it before its first step, `allow` lets it run.",
 );
 
 pub(crate) static PAUSED: Key<Flag<Paused>> = default(

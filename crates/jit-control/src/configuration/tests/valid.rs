@@ -12,7 +12,7 @@ use jit_domain::labels::LabelSet;
 use jit_domain::policy::{
     Agent, AgentDownload, Ages, AwsStorage, CapacityType, Caps, DiskEncryption, DiskType, Image, ImageKind,
     ImageRule, Machine, MachineSelection, OfferingRule, Paused, Policy, Pool, PoolScope, PublicAddress,
-    Served, Storage,
+    Served, Storage, UnansweredHook,
 };
 use proptest::prelude::*;
 use toml::de::DeValue;
@@ -49,6 +49,7 @@ labels = ["Self-Hosted", " linux "]
 scope = "repository"
 repositories = ["Octo-Org/Hello.World"]
 runner_group_id = 1
+unanswered_hook = "allow"
 default_machine_type = "c6i.xlarge"
 paused = true
 caps = { instances = 10, instances_per_organisation = 9, instances_per_repository = 8, launches_per_hour = 1_000 }
@@ -160,6 +161,7 @@ fn every_key_reaches_the_policy() {
                 waiting_max: Duration::from_secs(5_400),
                 job_max: Duration::from_secs(439_200),
             },
+            unanswered_hook: UnansweredHook::Allow,
             paused: Paused::Yes,
         }],
     };
@@ -179,6 +181,7 @@ fn what_is_left_out_has_its_default() {
         (pool.scope, pool.runner_group, pool.paused),
         (PoolScope::Organisation, RunnerGroupId(1), Paused::No)
     );
+    assert_eq!(pool.unanswered_hook, UnansweredHook::Refuse);
     assert_eq!(pool.offerings[0].capacity_types, [CapacityType::Spot, CapacityType::OnDemand]);
     assert_eq!(pool.machine.public_address, PublicAddress::AsSubnet);
     assert_eq!(pool.ages.unclaimed_max, Duration::from_secs(20 * 60));
