@@ -164,7 +164,7 @@ impl<'s, 'e, E: Effects> Clouds<'s, 'e, E> {
                 PublicAddress::No => Some(PublicIp::Withhold),
             },
             instance_profile: machine.instance_profile.clone().map(InstanceProfile::Arn),
-            user_data: user_data.fill(&batch.id, &token, &sts.uri().to_string()),
+            user_data: user_data.fill(&batch.id, &token, place.cloud, &sts.uri().to_string()),
             root_volume: root_volume(machine),
             tags,
         };

@@ -143,7 +143,7 @@ async fn stamp<E: Effects>(
     let mut user_data = BTreeMap::new();
     let mut texts = Texts::new();
     for pool in &shell.policy.pools {
-        let text = UserData::new(settings.public_url.as_str(), &shell.policy.agent, &pool.ages);
+        let text = UserData::new(settings.public_url.as_str(), &shell.policy.agent, pool);
         user_data.insert(pool.name.clone(), text.digest());
         texts.insert(text.digest(), text);
     }

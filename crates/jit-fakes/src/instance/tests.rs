@@ -24,7 +24,7 @@ pub(crate) fn user_data(registrar_url: &str) -> Vec<u8> {
         "#!/bin/sh\n# jit-runners user data, version 1\nJIT_REGISTRAR_URL='{registrar_url}'\n\
          JIT_BOOT_TOKEN='boot-token'\nJIT_BATCH='b1'\nJIT_STS_URL='https://sts.us-east-1.amazonaws.com/'\n\
          JIT_AGENT_VERSION='2.336.0'\nJIT_AGENT_URL='https://agent.test/a.tgz'\nJIT_AGENT_SHA256='{sha256}'\n\
-         JIT_UNCLAIMED_MAX_S='1200'\nexec /opt/jit-runners/boot\n"
+         JIT_UNCLAIMED_MAX_S='1200'\n"
     )
     .into_bytes()
 }
