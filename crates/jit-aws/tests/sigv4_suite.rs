@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may panic as the test itself may")]
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 
 use cargo_metadata::MetadataCommand;
@@ -212,5 +213,36 @@ fn a_path_with_escapes_is_encoded_a_second_time() {
         let params = SigningParams::new(&credentials, "us-east-1", "service", time);
         let canonical = canonical_request(&request, &params).unwrap();
         assert_eq!(canonical.as_str(), read(&case, "header-canonical-request.txt"), "{name}");
+    }
+}
+
+/// The instance's script, which signs with openssl, has a signer of its own: given the suite's canonical requests, it must come to
+/// the suite's signatures. Where there is no openssl to run, there is nothing to hold.
+#[test]
+fn the_instance_s_script_comes_to_the_same_signatures() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packer/boot/boot");
+    if Command::new("openssl").arg("version").output().is_err() {
+        return;
+    }
+    for case in complete_cases() {
+        let context: Context = serde_json::from_str(&read(&case, "context.json")).unwrap();
+        let date_time = context.timestamp.replace(['-', ':'], "");
+        let mut shell = Command::new("sh");
+        // `functions` keeps it from booting.
+        shell.args([
+            "-c",
+            &format!(". {script}; signature \"$2\" \"$3\" \"$4\" \"$5\" \"$6\""),
+            "sh",
+            "functions",
+        ]);
+        shell.args([&context.credentials.secret_access_key, &date_time, &context.region, &context.service]);
+        let signed = shell.arg(read(&case, "header-canonical-request.txt").trim_end()).output().unwrap();
+        assert_eq!(
+            String::from_utf8(signed.stdout).unwrap(),
+            read(&case, "header-signature.txt").trim_end(),
+            "{}: {}",
+            case.display(),
+            String::from_utf8_lossy(&signed.stderr)
+        );
     }
 }
