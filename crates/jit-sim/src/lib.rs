@@ -17,6 +17,8 @@ pub mod program;
 #[cfg(feature = "components")]
 pub mod moto;
 #[cfg(feature = "components")]
+pub mod boot;
+#[cfg(feature = "components")]
 pub mod play;
 pub mod books;
 #[cfg(feature = "components")]

@@ -58,6 +58,8 @@ pub struct Setting<'a> {
     pub schedules: &'a Path,
     /// Where AWS is; none for the world's own model of it.
     pub aws: Option<&'a Elsewhere>,
+    /// The address that instances are told, if something stands before the program; none for the program's own.
+    pub public_url: Option<&'a str>,
 }
 
 /// An AWS that is not the world's model.
@@ -102,7 +104,8 @@ impl Program {
         let address = free_address().await?;
         let mut variables = variables();
         variables.extend(setting.aws.map(|aws| aws.variables.clone()).unwrap_or_default());
-        variables.insert("public_url".to_owned(), format!("http://{address}"));
+        let own = format!("http://{address}");
+        variables.insert("public_url".to_owned(), setting.public_url.map_or(own, str::to_owned));
         let cron_token = variables.get("cron_token").cloned().context("no cron token")?;
         let mut command = Command::new(setting.program);
         command.arg("up").arg("--from").arg(manifest).args(["--listen", &address.to_string()]);

@@ -141,7 +141,8 @@ async fn in_a_program(arguments: &Arguments, program: &Path) -> Result<()> {
         };
         let config = moto.as_ref().map_or_else(|| arguments.config.clone(), Moto::configuration);
         let aws = moto.as_ref().map(Moto::elsewhere);
-        let setting = Setting { program, manifest, config: &config, schedules: Path::new(SCHEDULES), aws };
+        let schedules = Path::new(SCHEDULES);
+        let setting = Setting { program, manifest, config: &config, schedules, aws, public_url: None };
         let plane = Program::start(setting, &world, timeline.clone()).await?;
         let Some(moto) = &moto else { return perform(plane, world, timeline, &play, None).await };
         let sweeper = plane.clone();
