@@ -3,7 +3,7 @@
 CARGO ?= cargo
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test lint bench sim components tidy test-spin
+.PHONY: help demo test lint bench sim components tidy test-boot test-spin
 
 help: ## Lists what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ components: ## Builds the six components for wasm32-wasip2 and prints their size
 tidy: ## Holds the architecture: all faults at once, each with file and remedy
 	@echo "tidy: reads the sources, the manifests and the documents"
 	@$(CARGO) xtask tidy
+
+test-boot: ## Runs the instance's script in a real shell on the built components, in namespaces; needs root
+	@echo "test-boot: builds the components, then boots a machine for each case"
+	@$(CARGO) xtask boot $(if $(ONLY),--only "$(ONLY)")
 
 test-spin: ## Runs the demo under a real spin: make test-spin SPIN=<path>
 	@echo "test-spin: runs the demo under the spin that SPIN names"

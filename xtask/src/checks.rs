@@ -12,18 +12,20 @@ use crate::python::Python;
 use crate::simulation::{self, OWN_HOST, Program, Programs, Spin};
 use crate::steps::{Outcome, Steps};
 use crate::workspace::{FUNCTIONS, WASM, Workspace};
-use crate::{command, components, npm, reference, tidy};
+use crate::{boot, command, components, npm, reference, shell, tidy};
 
 /// Worlds played by each run of the checks; the nightly workflow plays 100,000.
 const SEEDS: &str = "200";
 
-/// Formatting, clippy on both sides, tidy, the reference.
+/// Formatting, clippy on both sides, tidy, the reference, shell scripts.
 pub(crate) fn lint(workspace: &Workspace) -> Result<()> {
     let mut steps = Steps::new("lint");
     lints(workspace, &mut steps)?;
     steps.must("reference", || {
         reference::check(workspace, &Programs::build(workspace, &[reference::PROGRAM])?)
     })?;
+    let python = Python::set_up(workspace);
+    steps.run("shell", || shell::check(workspace, python.as_ref().ok()))?;
     println!("\n{}", steps.summary());
     Ok(())
 }
@@ -37,6 +39,7 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
 
     let mut python = None;
     steps.run("python", || Ok(python_packages(workspace, &mut python)))?;
+    steps.run("shell", || shell::check(workspace, python.as_ref()))?;
     steps.run("npm", || npm::set_up(workspace))?;
     let path = python.as_ref().map(Python::path).transpose()?;
     steps.must("tests", || tests(workspace, path.as_ref()))?;
@@ -52,6 +55,7 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
     steps.must("demo-in-a-program", || {
         simulation::in_program(workspace, &programs, &programs.path(OWN_HOST)).map(drop)
     })?;
+    steps.run("boot", || boot::start(workspace, &programs, &[]))?;
     steps.run("moto", || moto(workspace, &programs, python.as_ref()))?;
     steps.run("ministack", || ministack(workspace))?;
     steps.run("cargo-deny", || deny(workspace, path.as_ref()))?;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod boot;
 mod checks;
 mod command;
 mod components;
@@ -12,6 +13,7 @@ mod manifest;
 mod npm;
 mod python;
 mod reference;
+mod shell;
 mod simulation;
 mod steps;
 mod tidy;
@@ -54,6 +56,12 @@ enum Command {
     },
     /// Runs the demo with moto in AWS's place, each component under its shipped policy.
     Moto,
+    /// Runs the instance's script in a real shell on the built components; needs root.
+    Boot {
+        /// What the cases themselves take: `--only <part of a name>`, `--verbose`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Measures the built components.
     Bench {
         /// What the benchmark itself takes.
@@ -95,6 +103,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Lint => checks::lint(&workspace),
         Command::Demo { arguments } => simulation::run(&workspace, simulation::Program::Demo, &arguments),
         Command::Moto => simulation::moto(&workspace),
+        Command::Boot { arguments } => boot::run(&workspace, &arguments),
         Command::Bench { arguments } => simulation::run(&workspace, simulation::Program::Bench, &arguments),
         Command::Sim { arguments } => simulation::simulate(&workspace, &arguments),
         Command::Spin { path } => simulation::spin(&workspace, path.as_deref()),
