@@ -5,6 +5,7 @@
 
 mod account;
 mod call;
+mod faults;
 mod judge;
 mod policy;
 mod proxy;
@@ -28,6 +29,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use self::account::{Account, COMPONENTS, FREE_CALLS};
+use self::faults::Plan;
 use self::proxy::{Callers, INSTANCE, OPERATOR, Proxy, Trouble};
 use crate::mirror::Mirror;
 use crate::plane::Shared;
@@ -87,7 +89,7 @@ impl Moto {
         let names = names.chain([(account.operator.id.clone(), OPERATOR.to_owned())]).collect();
         let policies = account.policies.clone();
         let callers = Callers { names, policies, account: account.role.0.clone() };
-        let (proxy, front) = Proxy::open(address, callers, &Trouble::ALL).await?;
+        let (proxy, front) = Proxy::open(address, callers, &Trouble::ALL, Plan::whole()).await?;
         let folder = tempfile::tempdir().context("there is no room for the configuration")?;
         std::fs::write(folder.path().join("jit-runners.toml"), &account.configuration)?;
         // Through the proxy, which lets nobody read beside a write.
@@ -118,6 +120,9 @@ impl Moto {
         say("the first spot launch will find no capacity");
         say("the first listing of scaledown will be throttled");
         say("the reply to the first termination will be lost");
+        say(
+            "of the calls to SQS and DynamoDB some will be throttled, some will fail, and some replies will be lost",
+        );
         say(&format!("instance {HANGS} will hang when it powers itself off"));
     }
 
@@ -179,6 +184,10 @@ impl Moto {
         for (caller, action) in self.proxy.untried() {
             println!("policies: the play needed no {action} of {caller}");
         }
+        let (struck, missing) = self.proxy.faults();
+        for line in &struck {
+            println!("faults: {line}");
+        }
         let is_denial = |outcome: &str| DENIALS.contains(&outcome);
         if let Some(call) = calls.keys().find(|call| is_denial(&call.outcome)) {
             bail!("{} was refused {}: {}", call.caller, call.action, call.outcome);
@@ -191,6 +200,7 @@ impl Moto {
         if let Some(trouble) = self.proxy.pending().first() {
             bail!("the trouble {} did not happen", trouble.as_str());
         }
+        ensure!(missing.is_empty(), "faults that no call has met: {}", missing.join(", "));
         ensure!(overstepped.is_empty(), "a whole policy, with resources and conditions, is too small");
         let tell = |line: &str| println!("policies: {line}");
         let refused =

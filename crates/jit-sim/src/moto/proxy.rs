@@ -1,5 +1,5 @@
 //! A proxy before an AWS that does as it is told: it carries requests and replies over loopback as they are, counts them, and makes
-//! each planned trouble once.
+//! each planned trouble of EC2 once, and the planned faults of the stores (`faults.rs`).
 //!
 //! It carries to a store one request at a time. moto serves each on a thread of its own and locks nothing: it looks at the
 //! condition of an UpdateItem and writes in two steps, so that of two writers at one version both would win, and it takes a
@@ -28,6 +28,7 @@ use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::call::{elements, error_code};
+use super::faults::{Fault, Plan};
 use super::judge::{self, Tags};
 use crate::program::exchange;
 
@@ -63,6 +64,16 @@ impl Trouble {
         }
     }
 
+    fn strike(self) -> Struck {
+        match self {
+            Self::NoSpotCapacity => {
+                Struck::Answered(self.as_str(), refusal(500, "InsufficientInstanceCapacity"))
+            }
+            Self::Throttled => Struck::Answered(self.as_str(), refusal(503, "RequestLimitExceeded")),
+            Self::ReplyLost => Struck::ReplyLost,
+        }
+    }
+
     /// Whether a request meets it. Forms are compared as they are: these words have nothing to be escaped.
     fn strikes(self, caller: &str, action: &str, body: &[u8]) -> bool {
         match self {
@@ -74,6 +85,14 @@ impl Trouble {
             Self::ReplyLost => action == "TerminateInstances",
         }
     }
+}
+
+/// What is done to a request besides carrying it, or instead.
+enum Struck {
+    /// It is answered here, and never gets there.
+    Answered(&'static str, Response<Vec<u8>>),
+    /// It is carried out, and the reply is lost.
+    ReplyLost,
 }
 
 /// A call as it is counted.
@@ -115,6 +134,7 @@ pub(super) struct Callers {
 #[derive(Default)]
 struct Book {
     pending: Vec<Trouble>,
+    faults: Plan,
     calls: BTreeMap<Counted, u64>,
     tags: Tags,
     judged: u64,
@@ -124,15 +144,16 @@ struct Book {
 }
 
 impl Proxy {
-    /// Opens it before an address, with troubles to come. It is served until the runtime ends.
+    /// Opens it before an address, with troubles and faults to come. It is served until the runtime ends.
     pub(super) async fn open(
         upstream: SocketAddr,
         callers: Callers,
         troubles: &[Trouble],
+        faults: Plan,
     ) -> Result<(Self, SocketAddr)> {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("no free port on loopback")?;
         let address = listener.local_addr()?;
-        let book = Mutex::new(Book { pending: troubles.to_vec(), ..Book::default() });
+        let book = Mutex::new(Book { pending: troubles.to_vec(), faults, ..Book::default() });
         let (dynamodb, sqs) = (Arc::default(), Arc::default());
         let proxy = Self(Arc::new(Inner { upstream, callers, book, dynamodb, sqs }));
         let serving = proxy.clone();
@@ -152,6 +173,12 @@ impl Proxy {
     /// The troubles that have not happened yet.
     pub(super) fn pending(&self) -> Vec<Trouble> {
         self.book().pending.clone()
+    }
+
+    /// How often each fault of the stores has struck, in lines, and those that no call has met.
+    pub(super) fn faults(&self) -> (Vec<String>, Vec<String>) {
+        let book = self.book();
+        (book.faults.lines(), book.faults.missing())
     }
 
     /// How many requests were held against a policy, and what was asked for beyond one.
@@ -187,19 +214,24 @@ impl Proxy {
         let (caller, action) = (self.caller(&request), action(&request));
         let form = judge::form(request.body());
         self.judge(&caller, &action, &request, &form);
-        let trouble = self.strike(&caller, &action, request.body());
-        let reply = match trouble {
-            Some(Trouble::NoSpotCapacity) => Some(refusal(500, "InsufficientInstanceCapacity")),
-            Some(Trouble::Throttled) => Some(refusal(503, "RequestLimitExceeded")),
-            Some(Trouble::ReplyLost) | None => self.carry(request).await,
+        let store = target(&request).map(str::to_owned);
+        let (struck, fault) = self.strike(&caller, &action, &request);
+        let reply = match &struck {
+            Some(Struck::Answered(_, reply)) => Some(reply.clone()),
+            Some(Struck::ReplyLost) | None => self.carry(request).await,
         };
-        let outcome = match (trouble, &reply) {
+        let outcome = match (&struck, &reply) {
+            (Some(Struck::Answered(name, _)), _) => (*name).to_owned(),
             // Lost is the reply to what was done; a refusal stays one.
-            (Some(Trouble::ReplyLost), Some(reply)) if !reply.status().is_success() => outcome(reply),
-            (Some(trouble), Some(_)) => trouble.as_str().to_owned(),
-            (None, Some(reply)) => outcome(reply),
+            (Some(Struck::ReplyLost), Some(reply)) if reply.status().is_success() => {
+                Trouble::ReplyLost.as_str().to_owned()
+            }
+            (_, Some(reply)) => outcome(reply),
             (_, None) => "no reply".to_owned(),
         };
+        if let (Some(store), Some(fault)) = (store, fault.filter(|fault| outcome == fault.as_str())) {
+            self.book().faults.has_struck(&store, fault);
+        }
         if let Some(launched) = reply.as_ref().filter(|_| action == "RunInstances" && outcome == "ok") {
             let (body, tags) =
                 (String::from_utf8_lossy(launched.body()), judge::launch_tags(&form, "instance"));
@@ -208,7 +240,7 @@ impl Proxy {
         }
         *self.book().calls.entry(Counted { caller, action, outcome }).or_default() += 1;
         match reply {
-            Some(reply) if trouble != Some(Trouble::ReplyLost) => {
+            Some(reply) if !matches!(struck, Some(Struck::ReplyLost)) => {
                 Ok(reply.map(|body| Bytes::from(body).into()))
             }
             _ => Err(io::Error::other("there is no reply, or it is lost by plan")),
@@ -269,11 +301,24 @@ impl Proxy {
         book.needed.extend(needed);
     }
 
-    /// Takes the trouble that a request meets from those to come.
-    fn strike(&self, caller: &str, action: &str, body: &[u8]) -> Option<Trouble> {
+    /// Takes what a request meets from what is to come: a trouble of EC2, or a fault of a store, which strikes components only.
+    fn strike(
+        &self,
+        caller: &str,
+        action: &str,
+        request: &Request<Vec<u8>>,
+    ) -> (Option<Struck>, Option<Fault>) {
+        let body = request.body();
         let mut book = self.book();
-        let index = book.pending.iter().position(|trouble| trouble.strikes(caller, action, body))?;
-        Some(book.pending.remove(index))
+        if let Some(index) = book.pending.iter().position(|trouble| trouble.strikes(caller, action, body)) {
+            return (Some(book.pending.remove(index).strike()), None);
+        }
+        let store = target(request).filter(|_| self.0.callers.policies.contains_key(caller));
+        let Some((store, fault)) = store.and_then(|store| Some((store, book.faults.strike(store)?))) else {
+            return (None, None);
+        };
+        let answered = fault.reply(store, body).map(|reply| Struck::Answered(fault.as_str(), reply));
+        (Some(answered.unwrap_or(Struck::ReplyLost)), Some(fault))
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {

@@ -33,6 +33,10 @@ impl Model for Echo {
 }
 
 async fn open(troubles: &[Trouble]) -> (Proxy, SocketAddr) {
+    open_with(troubles, Plan::default()).await
+}
+
+async fn open_with(troubles: &[Trouble], faults: Plan) -> (Proxy, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let upstream = listener.local_addr().unwrap();
     tokio::spawn(async move { Server::new(Echo, Clock::real()).serve(listener).await });
@@ -42,7 +46,7 @@ async fn open(troubles: &[Trouble]) -> (Proxy, SocketAddr) {
     ]});
     let policies = [("scaledown".to_owned(), listing)].into();
     let callers = Callers { names: names.into(), policies, account: "123456789012".to_owned() };
-    Proxy::open(upstream, callers, troubles).await.unwrap()
+    Proxy::open(upstream, callers, troubles, faults).await.unwrap()
 }
 
 async fn ask(at: SocketAddr, path: &str, caller: &str, form: &str) -> Option<(u16, String)> {
@@ -98,6 +102,54 @@ async fn each_trouble_happens_once_to_the_call_that_it_is_for() {
     assert!(counted(&proxy).contains(&("scaledown TerminateInstances reply_lost".to_owned(), 1)));
 }
 
+/// Sends an action of a store; gives back status and body, or none without a reply.
+async fn store(at: SocketAddr, path: &str, caller: &str, target: &str) -> Option<(u16, String)> {
+    let authorization =
+        format!("AWS4-HMAC-SHA256 Credential=AKIA{caller}/20261122/us-east-1/dynamodb/aws4_request");
+    let request = Request::post(path).header("host", "signed.test").header("authorization", authorization);
+    let request = request.header("x-amz-target", target).body(b"{}".to_vec()).unwrap();
+    let reply = exchange::send(at, request).await?;
+    Some((reply.status().as_u16(), String::from_utf8(reply.into_body()).unwrap()))
+}
+
+#[tokio::test]
+async fn the_stores_fail_components_as_planned_and_nobody_else() {
+    let (proxy, at) = open_with(&[], Plan::whole()).await;
+    let transact = "DynamoDB_20120810.TransactWriteItems";
+    let carried = Some((200, "{}".to_owned()));
+    assert_eq!(
+        store(at, "/", "scaleup", transact).await,
+        carried,
+        "it has no policy here, so it is no component"
+    );
+    let (status, body) = store(at, "/", "scaledown", transact).await.unwrap();
+    assert!(status == 400 && body.contains("ProvisionedThroughputExceeded"), "{body}");
+    let (status, body) = store(at, "/", "scaledown", transact).await.unwrap();
+    assert!(status == 500 && body.contains("InternalServerError"), "{body}");
+    assert_eq!(store(at, "/", "scaledown", transact).await, None);
+    assert_eq!(store(at, "/", "scaledown", transact).await, carried);
+    let outcomes = ["failed", "ok", "reply_lost", "throttled"];
+    let expected = outcomes.map(|outcome| (format!("scaledown TransactWriteItems {outcome}"), 1));
+    assert_eq!(counted(&proxy)[..4], expected);
+    let (lines, missing) = proxy.faults();
+    assert_eq!(lines.last().unwrap(), "struck=3 throttled=1 failed=1 reply_lost=1");
+    assert!(!missing.iter().any(|what| what.contains("Transact")) && !missing.is_empty());
+}
+
+#[tokio::test]
+async fn a_lost_refusal_is_no_reply_that_was_lost_after_its_effect() {
+    let (proxy, at) = open_with(&[], Plan::whole()).await;
+    let transact = "DynamoDB_20120810.TransactWriteItems";
+    for _ in 0..2 {
+        store(at, "/", "scaledown", transact).await.unwrap();
+    }
+    assert_eq!(store(at, "/refused", "scaledown", transact).await, None);
+    assert!(counted(&proxy).contains(&("scaledown TransactWriteItems AccessDenied".to_owned(), 1)));
+    let (lines, missing) = proxy.faults();
+    assert_eq!(lines.last().unwrap(), "struck=2 throttled=1 failed=1 reply_lost=0");
+    assert!(!missing.contains(&"TransactWriteItems reply_lost".to_owned()), "it was met all the same");
+}
+
 const WRITES: [&str; 2] = ["DynamoDB_20120810.UpdateItem", "DynamoDB_20120810.TransactWriteItems"];
 
 /// Says how many wrote at once, and answers others only once there are two of them.
@@ -140,7 +192,7 @@ async fn a_store_is_asked_one_thing_at_a_time_but_for_messages_by_many() {
             tokio::spawn(http.serve_connection(TokioIo::new(stream), service));
         }
     });
-    let (_, at) = Proxy::open(upstream, Callers::default(), &[]).await.unwrap();
+    let (_, at) = Proxy::open(upstream, Callers::default(), &[], Plan::default()).await.unwrap();
     let ask = |target: &'static str| async move {
         let request = Request::post("/").header("x-amz-target", target);
         exchange::send(at, request.body(b"{}".to_vec()).unwrap()).await.unwrap().status()
