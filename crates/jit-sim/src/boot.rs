@@ -20,7 +20,7 @@ pub use self::needs::missing;
 use self::stage::Stage;
 
 /// How long a second of the configuration, and of the script's own waits, lasts.
-const SECOND: Duration = Duration::from_millis(50);
+const SECOND: Duration = Duration::from_millis(100);
 
 /// What is asked of the cases.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +38,11 @@ pub struct Plan<'a> {
 /// # Errors
 /// A case did not end as it should, or something is left; all cases are run before.
 pub async fn run(plan: Plan<'_>) -> Result<()> {
-    let cases: Vec<&Case> = CASES.iter().filter(|case| case.name.contains(plan.only)).collect();
+    let chosen = CASES.iter().filter(|case| case.name.contains(plan.only));
+    let (cases, skipped): (Vec<&Case>, Vec<&Case>) = chosen.partition(|case| needs::has_shell(case.shell));
+    for case in skipped {
+        println!("boot: skipped case=\"{}\": there is no {}", case.name, case.shell);
+    }
     let mut stage = Stage::set(plan.program, plan.is_verbose).await?;
     let (mut off, mut failed) = (0, Vec::new());
     for case in &cases {

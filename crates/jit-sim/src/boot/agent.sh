@@ -36,6 +36,7 @@ case $AGENT in
 	exits) exit 0 ;;
 	rehearses)
 		run_the_job octo-org/app
+		sleep 0.5
 		exit 0
 		;;
 esac
@@ -62,4 +63,4 @@ conclusion=success
 run_the_job "${repository%%\"*}" || conclusion=failure
 tell "session/$session/job" "{\"state\":\"finished\",\"conclusion\":\"$conclusion\"}"
 # The job's end is heard of by the script before the agent's.
-sleep 0.3
+sleep 0.5

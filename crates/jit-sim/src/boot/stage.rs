@@ -12,14 +12,14 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::{SignedDuration, Timestamp};
 use jit_control::configuration;
-use jit_fakes::cloud::{Change, Fault};
+use jit_fakes::cloud::{Change, Delay, Fault};
 use jit_fakes::github::{Conclusion, JobSpec, Phase, RunId, WorkflowSpec};
 use jit_fakes::instance::{Fate, InstanceSettings};
 use jit_fakes::server::{Clock, Server};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-use super::case::{Case, Cloud, Event, Image, JobEnd};
+use super::case::{CASES, Case, Cloud, Event, Image, JobEnd};
 use super::front::{Front, GCE_INSTANCE, Line, Seen};
 use super::machine::{AGENT, Disk, Given, Machine};
 use super::metadata::{Facts, Metadata};
@@ -178,11 +178,9 @@ impl Stage {
     }
 
     fn start_run(&self, case: &Case) -> Result<RunId> {
-        let label = match case.image {
-            Image::Baked => "baked",
-            Image::Stock => "stock",
-        };
-        let job = JobSpec::new("test", &["self-hosted", "linux", label]);
+        // A class for each case: an instance that has come and gone within seconds still counts for its own one for a while.
+        let nth = CASES.iter().position(|other| other.name == case.name).context("no case of ours")?;
+        let job = JobSpec::new("test", &["self-hosted", kind(case.image), &case_label(nth)]);
         let mut world = self.world.lock();
         let repository = world.repository;
         let workflow = WorkflowSpec::new("CI", vec![job]);
@@ -204,7 +202,9 @@ impl Stage {
                 tokio::time::sleep(LOOK).await;
             }
         };
-        let id = tokio::time::timeout(LAUNCH_MAX, launched).await.context("nothing was launched")?;
+        let Ok(id) = tokio::time::timeout(LAUNCH_MAX, launched).await else {
+            bail!("nothing was launched; the ledger holds {:?}", self.program.books().await?);
+        };
         let mut world = self.world.lock();
         let now = Timestamp::now();
         let shown = if case.is_impostor { &self.sibling } else { &id };
@@ -242,12 +242,9 @@ impl Stage {
             }
             Event::StsFails(times) => {
                 let mut world = self.world.lock();
-                for nth in 1..=times {
-                    world.aws.faults.on_next(
-                        "GetCallerIdentity",
-                        nth,
-                        Fault::refused(503, "ServiceUnavailable"),
-                    );
+                for _ in 0..times {
+                    let fault = Fault::refused(503, "ServiceUnavailable");
+                    world.aws.faults.on_next("GetCallerIdentity", 1, fault);
                 }
             }
             Event::RegistrarShutFor(_) => self.front.set_line(Line::WithoutRegistrar),
@@ -420,7 +417,20 @@ fn world(configured: &str) -> Result<Shared> {
     let times = &mut world.github.settings_mut().times;
     (times.offline_after, times.silence) = (seconds(5), seconds(20));
     (times.stuck_max, times.cancel_grace) = (seconds(2), seconds(2));
+    let times = world.aws.times_mut();
+    (times.pending, times.shutting_down) = (Delay::secs(0), Delay::secs(0));
     Ok(Shared::new(world))
+}
+
+const fn kind(image: Image) -> &'static str {
+    match image {
+        Image::Baked => "baked",
+        Image::Stock => "stock",
+    }
+}
+
+fn case_label(nth: usize) -> String {
+    format!("case-{nth}")
 }
 
 /// A pool for each kind of image. The least that the ages may be, which is little here.
@@ -428,12 +438,14 @@ fn configured(sha256: &str) -> String {
     let mut text = format!(
         "[deployment]\nname = \"jit-runners\"\nrunner_prefix = \"jit\"\n[agent]\nversion = \"{AGENT_VERSION}\"\nurl = \"{ARCHIVE}\"\nsha256 = \"{sha256}\"\n[storage]\nbackend = \"key-value\"\n"
     );
-    for kind in ["baked", "stock"] {
+    let labels: Vec<String> = (0..CASES.len()).map(|nth| format!("\"{}\"", case_label(nth))).collect();
+    let labels = labels.join(", ");
+    for kind in [Image::Baked, Image::Stock].map(kind) {
         text.push_str(&format!(
             r#"
 [[pool]]
 name = "{kind}"
-labels = ["self-hosted", "linux", "{kind}"]
+labels = ["self-hosted", "{kind}", {labels}]
 default_machine_type = "c6i.xlarge"
 [pool.caps]
 instances = 10
