@@ -415,7 +415,8 @@ fn world(configured: &str) -> Result<Shared> {
     let mut world = World::new(&policy, settings, 1, Timestamp::now())?;
     let seconds = SignedDuration::from_secs;
     let times = &mut world.github.settings_mut().times;
-    (times.offline_after, times.silence) = (seconds(5), seconds(20));
+    // Longer than `job_max` lasts here: the stand-in for the agent says nothing while its job runs.
+    (times.offline_after, times.silence) = (seconds(5), seconds(45));
     (times.stuck_max, times.cancel_grace) = (seconds(2), seconds(2));
     let times = world.aws.times_mut();
     (times.pending, times.shutting_down) = (Delay::secs(0), Delay::secs(0));
