@@ -34,6 +34,8 @@ pub struct World {
     pub instances: Vec<Instance>,
     /// Those of them that have no record yet: their launch was cut off before it was written.
     pub unrecorded: BTreeSet<InstanceKey>,
+    /// Instances of young batches whose records are closed.
+    ended: BTreeSet<InstanceKey>,
     /// Records of the configured pools.
     pub pools: BTreeMap<PoolName, PoolRecord>,
     /// Health of the offerings in the configured regions.
@@ -66,6 +68,7 @@ impl World {
             classes: BTreeMap::new(),
             instances: Vec::new(),
             unrecorded: BTreeSet::new(),
+            ended: BTreeSet::new(),
             pools: BTreeMap::new(),
             health: Health::new(),
             versions: BTreeMap::new(),
@@ -171,7 +174,7 @@ impl World {
             self.versions.insert(record.key.clone(), record.version);
             match Instance::decode(&record.value) {
                 Ok(instance) if instance.is_open() => self.instances.push(instance),
-                Ok(_) => {}
+                Ok(ended) => drop(self.ended.insert(ended.key)),
                 Err(error) => shell.failed("a record is left alone", &error),
             }
         }
@@ -208,6 +211,7 @@ impl World {
             classes: &self.classes,
             instances: &self.instances,
             unrecorded: &self.unrecorded,
+            ended: &self.ended,
             pools: &self.pools,
             now,
         }
@@ -272,6 +276,8 @@ impl World {
         if instance.is_open() {
             self.instances.push(instance);
             self.instances.sort_by(|a, b| a.key.cmp(&b.key));
+        } else {
+            self.ended.insert(instance.key);
         }
     }
 }

@@ -74,7 +74,7 @@ impl World {
 
     fn observed(&self) -> Observed<'_> {
         let Self { policy, jobs, classes, instances, pools, now, .. } = self;
-        Observed { policy, jobs, classes, instances, unrecorded: &NONE, pools, now: *now }
+        Observed { policy, jobs, classes, instances, unrecorded: &NONE, ended: &NONE, pools, now: *now }
     }
 
     /// Plans and applies. Returns the number of batches born and requests sent.

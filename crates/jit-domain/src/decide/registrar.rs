@@ -306,6 +306,7 @@ mod tests {
             classes: &none,
             instances: &instances,
             unrecorded: &BTreeSet::new(),
+            ended: &BTreeSet::new(),
             pools: &pools,
             now: NOW,
         };

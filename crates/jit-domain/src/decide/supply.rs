@@ -137,6 +137,8 @@ pub struct Observed<'a> {
     pub instances: &'a [Instance],
     /// Those of them whose records are still to be made, because their launch was cut off.
     pub unrecorded: &'a BTreeSet<InstanceKey>,
+    /// Instances of batches whose records are closed: they are no supply, however young they are.
+    pub ended: &'a BTreeSet<InstanceKey>,
     /// Pool records by name.
     pub pools: &'a BTreeMap<crate::ids::PoolName, PoolRecord>,
     /// The time now.
@@ -194,7 +196,7 @@ impl<'a> Observed<'a> {
                 && t.sent_at.is_some_and(|sent| self.now.since(sent) < limits::UNRECORDED_COVERS)
         };
         let ids = class.batches.iter().filter(|b| b.tries.iter().any(is_fresh)).flat_map(|b| &b.instances);
-        ids.filter(|id| !self.instances.iter().any(|i| i.key == **id))
+        ids.filter(|id| !self.ended.contains(*id) && !self.instances.iter().any(|i| i.key == **id))
             .map(|id| (SupplyOf::Instance(id.clone()), self.supply(&class.identity, 1)))
             .collect()
     }
@@ -240,5 +242,74 @@ impl Balance<'_> {
     pub fn needs(&self, instance: &InstanceKey) -> bool {
         let mut used = self.supply.iter().zip(&self.cover.used);
         used.any(|((of, _), used)| *of == SupplyOf::Instance(instance.clone()) && *used > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::class::{Batch, Template};
+    use crate::fixtures::{self, NOW};
+    use crate::ids::{BatchId, Digest};
+
+    /// A class whose only instance was launched now.
+    fn launched(id: &InstanceKey) -> Class {
+        let mut class = Class::new(fixtures::class_identity());
+        class.batches.push(Batch {
+            id: BatchId::new("batch-1"),
+            born_at: NOW,
+            slots: 1,
+            template: Template {
+                offerings: Vec::new(),
+                machine: fixtures::pool("default").machine,
+                tags: Vec::new(),
+                user_data: Digest::new("user-data"),
+                claim_key: "key-1".into(),
+                agent_version: "2.336.0".into(),
+            },
+            tries: vec![Try {
+                n: 1,
+                offering: 0,
+                count: 1,
+                born_at: NOW,
+                sent_at: Some(NOW),
+                token_expires_at: NOW + limits::BOOT_TOKEN_LIFE,
+                outcome: Outcome::Launched { count: 1 },
+                is_doubtful: false,
+            }],
+            instances: BTreeSet::from([id.clone()]),
+            closed: None,
+        });
+        class
+    }
+
+    #[test]
+    fn an_id_without_a_record_is_supply_and_one_that_has_ended_is_none() {
+        let (policy, pools) = (fixtures::policy(), BTreeMap::new());
+        let job = fixtures::queued_job(1);
+        let jobs = [(fixtures::class_identity(), job)];
+        let id = fixtures::instance("i-1").key;
+        let key = fixtures::class_identity().key();
+        let classes = BTreeMap::from([(key.clone(), launched(&id))]);
+        let gap = |ended: &BTreeSet<InstanceKey>| {
+            let unrecorded = &BTreeSet::new();
+            let observed = Observed {
+                policy: &policy,
+                jobs: &jobs,
+                classes: &classes,
+                instances: &[],
+                unrecorded,
+                ended,
+                pools: &pools,
+                now: NOW,
+            };
+            observed.balance().gaps()[&key]
+        };
+        assert_eq!(gap(&BTreeSet::new()), 0, "its record is about to be written");
+        assert_eq!(
+            gap(&BTreeSet::from([id])),
+            1,
+            "a short job's instance ended within the time that its launch is waited for"
+        );
     }
 }

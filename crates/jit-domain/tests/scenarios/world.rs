@@ -67,12 +67,14 @@ impl World {
     /// Decides something on what is open now.
     pub(crate) fn decide<T>(&self, decision: impl FnOnce(&Observed<'_>) -> T) -> T {
         let (jobs, instances) = self.open();
+        let ended = self.instances.values().filter(|i| !i.is_open()).map(|i| i.key.clone()).collect();
         decision(&Observed {
             policy: &self.policy,
             jobs: &jobs,
             classes: &self.classes,
             instances: &instances,
             unrecorded: &BTreeSet::new(),
+            ended: &ended,
             pools: &self.pools,
             now: self.now,
         })
