@@ -14,6 +14,7 @@ const INTRODUCTION: &str = "\
 
 Wishes stand in one file, `config/jit-runners.toml`, which every component reads.
 Secrets and addresses are Spin variables, and each component is bound to its own only.
+`jitr` is this project's command line: `cargo run --bin jitr -- check` stands for `jitr check` in a clone.
 `jitr check` reports everything that is wrong with the file, with line numbers; `jitr check --env` looks at the variables too.
 Unknown keys are refused, so that a slip of the pen cannot pass for a wish.
 
