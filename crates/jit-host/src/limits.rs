@@ -15,6 +15,8 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Instances alive at the same time; one more request is answered 503.
     pub instances: u32,
+    /// Of these, instances of one component: the others have the rest, however slow it is.
+    pub instances_of_component: u32,
     /// WebAssembly operations of one invocation, roughly, where the clock is virtual; unused where it is real.
     pub fuel: u64,
 }
@@ -29,6 +31,7 @@ impl Default for Limits {
             body_bytes: 10 * 1024 * 1024,
             // A burst of 256 single-job runs is the largest that the project measures; webhook chains to one more each.
             instances: 512,
+            instances_of_component: 384,
             // A few seconds of a core: far above any handler, and still an end to an endless loop.
             fuel: 5_000_000_000,
         }

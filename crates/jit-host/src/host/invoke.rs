@@ -43,15 +43,16 @@ pub(super) struct Invocation {
 /// Counts an instance as running for as long as it exists.
 struct Running {
     host: Host,
-    _permit: OwnedSemaphorePermit,
+    _places: [OwnedSemaphorePermit; 2],
 }
 
 impl Running {
-    /// None when too many instances are alive.
-    fn start(host: &Host) -> Option<Self> {
-        let permit = host.shared.instances.clone().try_acquire_owned().ok()?;
+    /// None when too many instances are alive, of this component or of all.
+    fn start(host: &Host, guest: &Guest) -> Option<Self> {
+        let of_component = guest.places.clone().try_acquire_owned().ok()?;
+        let of_all = host.shared.instances.clone().try_acquire_owned().ok()?;
         host.shared.running.send_modify(|running| *running += 1);
-        Some(Self { host: host.clone(), _permit: permit })
+        Some(Self { host: host.clone(), _places: [of_component, of_all] })
     }
 }
 
@@ -64,7 +65,7 @@ impl Drop for Running {
 impl Invocation {
     /// Prepares an instance; none when too many are alive or the host cannot open the component's files any more.
     pub(super) fn start(host: &Host, guest: &Arc<Guest>, depth: u32) -> Option<Self> {
-        let running = Running::start(host)?;
+        let running = Running::start(host, guest)?;
         let number = host.shared.invocations.fetch_add(1, Ordering::Relaxed);
         let crash = Arc::new(Notify::new());
         let egress = Egress { host: host.clone(), guest: guest.clone(), depth, crash: crash.clone() };

@@ -38,7 +38,8 @@ pub(super) fn host(path: &Path, options: Options) -> Result<Host, LoadError> {
     for (name, instance) in compile(&manifest, folder, &linker)? {
         let component = &manifest.components[name];
         let allowed_hosts = allowed.get(name).cloned().unwrap_or_default();
-        let mut guest = guest(name, component, instance, &manifest)?;
+        let places = options.limits.instances_of_component;
+        let mut guest = guest(name, (component, places), instance, &manifest)?;
         guest.allowed_hosts = allowed_hosts;
         guest.variables =
             component.variables.iter().map(|(name, value)| (name.clone(), value.fill(&values))).collect();
@@ -153,7 +154,7 @@ fn problem(component: &str, problem: impl Into<String>) -> LoadError {
 /// A component with the exports that its triggers call; what it may reach is filled in by the caller.
 fn guest(
     name: &str,
-    component: &Component,
+    (component, places): (&Component, u32),
     instance: InstancePre<State>,
     manifest: &Manifest,
 ) -> Result<Guest, LoadError> {
@@ -178,5 +179,6 @@ fn guest(
         variables: BTreeMap::new(),
         environment: component.environment.clone(),
         files: None,
+        places: Arc::new(Semaphore::new(places as usize)),
     })
 }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use secrecy::SecretString;
 use tempfile::TempDir;
 use tokio::io::AsyncWrite;
+use tokio::sync::Semaphore;
 use wasmtime::ResourceLimiter;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
@@ -39,6 +40,8 @@ pub(super) struct Guest {
     pub(super) variables: BTreeMap<String, SecretString>,
     pub(super) environment: BTreeMap<String, String>,
     pub(super) files: Option<TempDir>,
+    /// One for each instance of it that may be alive.
+    pub(super) places: Arc<Semaphore>,
 }
 
 /// What one instance owns.

@@ -113,6 +113,24 @@ async fn an_instance_too_many_is_a_503() {
     assert_eq!(app.send("echo", "").await.0, 200, "the places are free again");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_component_that_is_slow_leaves_room_for_the_others() {
+    let mut options = Options::deterministic(Duration::ZERO, 1);
+    (options.limits.instances, options.limits.instances_of_component) = (3, 2);
+    let app = App::with(options);
+    let slow = join_all((0..8).map(|_| app.send_to("/bare/wait/5", "")));
+    let ((), answers) = tokio::join!(
+        async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert_eq!(app.send("echo", "").await.0, 200, "its place was kept");
+        },
+        slow
+    );
+    let mut answers: Vec<_> = answers.into_iter().map(|(status, _)| status).collect();
+    answers.sort_unstable();
+    assert_eq!(answers, [200, 200, 503, 503, 503, 503, 503, 503]);
+}
+
 #[tokio::test]
 async fn more_invocations_than_places_one_after_the_other_all_run() {
     let mut options = Options::default();
