@@ -1,6 +1,7 @@
 //! The way to GitHub: installation tokens (cached and sealed), the App's shared budget of points, paging, and what an answer
 //! means. Which question is asked, and what follows from an answer, is the functions'.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use futures::future;
@@ -15,7 +16,7 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use crate::effects::{Effects, Request, Response, SendError};
-use crate::ledger::{Key, Kind, Ledger as _, Write};
+use crate::ledger::{Change, Key, Kind, Ledger as _, Write};
 use crate::limits;
 use crate::settings::GitHubApp;
 use crate::shell::{Failure, Shell, chain, put};
@@ -33,6 +34,8 @@ pub struct GitHub<'s, 'e, E: Effects> {
     app: &'s GitHubApp,
     api: Api,
     priority: Priority,
+    /// Kept tokens that this invocation has used, by key and version.
+    used: RefCell<Vec<(Key, u64)>>,
 }
 
 /// Why GitHub did not answer as asked.
@@ -103,7 +106,7 @@ impl<'s, 'e, E: Effects> GitHub<'s, 'e, E> {
     pub fn new(shell: &'s Shell<'e, E>, app: &'s GitHubApp, priority: Priority) -> Result<Self, GitHubError> {
         let api = Api::new(app.api_url.as_str(), "jit-runners")
             .map_err(|e| GitHubError::Unusable(e.to_string()))?;
-        Ok(Self { shell, app, api, priority })
+        Ok(Self { shell, app, api, priority, used: RefCell::new(Vec::new()) })
     }
 
     /// Registers a runner and gets its JIT config.
@@ -242,6 +245,7 @@ impl<'s, 'e, E: Effects> GitHub<'s, 'e, E> {
             && now + limits::TOKEN_MARGIN < kept.value.expires_at
             && let Some(token) = seal.open(&kept.value.sealed)
         {
+            self.used.borrow_mut().push((key, kept.version));
             return bearer(&token);
         }
         let app_key = AppKey::from_pem(&private_key).map_err(unusable)?;
@@ -279,13 +283,27 @@ impl<'s, 'e, E: Effects> GitHub<'s, 'e, E> {
         reply.map_err(|source| GitHubError::NoReply { operation, source })
     }
 
-    /// Passes a parsed answer on; one that says to wait stops the whole App until then.
+    /// Passes a parsed answer on; one that says to wait stops the whole App until then, and one that says that the token is no
+    /// longer good makes the next call ask for another.
     async fn read<T>(&self, parsed: Result<T, jit_github::Error>) -> Result<T, GitHubError> {
-        if let Err(jit_github::Error::RateLimited { wait, .. }) = &parsed {
-            let until = domain_time(wait.end(jiff_time(self.shell.now())));
-            self.pause(until).await?;
+        match &parsed {
+            Err(jit_github::Error::RateLimited { wait, .. }) => {
+                let until = domain_time(wait.end(jiff_time(self.shell.now())));
+                self.pause(until).await?;
+            }
+            Err(jit_github::Error::Unauthorized(_)) => self.forget_tokens().await?,
+            Err(_) | Ok(_) => {}
         }
         Ok(parsed?)
+    }
+
+    /// A token can end before its time, as when the App's permissions change or it is installed anew.
+    async fn forget_tokens(&self) -> Result<(), GitHubError> {
+        for (key, expected) in self.used.take() {
+            // Who was quicker has kept another.
+            self.shell.commit(vec![Write { key, expected, value: Change::Delete }]).await?;
+        }
+        Ok(())
     }
 
     async fn pause(&self, until: Timestamp) -> Result<(), GitHubError> {

@@ -317,6 +317,11 @@ impl GitHub {
         true
     }
 
+    /// Ends all installation tokens before their time, as GitHub does when an App's permissions change or a token is revoked.
+    pub fn revoke_tokens(&mut self) {
+        self.auth.revoke();
+    }
+
     /// Removes an installation: its tokens and its account's API are gone for the App. Tells whether it existed.
     pub fn uninstall(&mut self, id: InstallationId) -> bool {
         self.accounts.installations.remove(&id).is_some()

@@ -67,6 +67,10 @@ impl Auth {
         let key = RS256PublicKey::from_pem(public_key_pem).map_err(|error| KeyError(error.to_string()))?;
         Ok(Self { key, tokens: BTreeMap::new() })
     }
+
+    pub(super) fn revoke(&mut self) {
+        self.tokens.clear();
+    }
 }
 
 impl GitHub {

@@ -198,6 +198,11 @@ impl GitHub {
         self.deliveries.rules.push(rule);
     }
 
+    /// How many deliveries the rules still wait for.
+    pub fn delivery_rules_left(&self) -> u32 {
+        self.deliveries.rules.iter().map(|rule| rule.times).sum()
+    }
+
     /// Drops all rules and replaces the random trouble.
     pub fn set_delivery_noise(&mut self, noise: DeliveryNoise) {
         self.deliveries.rules.clear();

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use jit_control::effects::Effects as _;
-use jit_control::github::{GitHub, Priority, RunJobs};
+use jit_control::github::{GitHub, GitHubError, Priority, RunJobs, Runners};
 use jit_control::settings::{Component, Settings};
 use jit_control::shell::Shell;
 use jit_control::stored::{SealedToken, Stored as _};
@@ -27,6 +27,17 @@ pub(crate) fn runners(stage: &Stage, component: Component) -> usize {
     let github = GitHub::new(&shell, settings.github().unwrap(), Priority::Jit).unwrap();
     let scope = Scope::Organisation(Login::new(ORGANISATION));
     effects.run(github.runners(installation, &scope, None)).unwrap().unwrap().listed.len()
+}
+
+/// The same with another priority; what GitHub, or the budget, said.
+fn ask(stage: &Stage, component: Component, priority: Priority) -> Result<Runners, GitHubError> {
+    let installation = InstallationId(stage.world.borrow().installation.0);
+    let effects = stage.effects.another();
+    let shell = Shell::new(&effects, component, stage.policy(), None).expect("records are here");
+    let settings = Settings::read(component, |name| stage.variables.get(name).cloned()).unwrap();
+    let github = GitHub::new(&shell, settings.github().unwrap(), priority).unwrap();
+    let scope = Scope::Organisation(Login::new(ORGANISATION));
+    effects.run(github.runners(installation, &scope, None)).unwrap()
 }
 
 /// What GitHub says of a run, and whether that is noted as known.
@@ -110,6 +121,41 @@ fn a_token_that_another_key_has_sealed_is_asked_for_anew() {
     stage.variables.insert("github_private_key".to_owned(), format!("{pem}\n"));
     runners(&stage, Component::Registrar);
     assert_eq!(tokens(&stage).len(), 2);
+}
+
+#[test]
+fn a_token_that_github_no_longer_takes_is_asked_for_anew() {
+    let stage = Stage::new();
+    runners(&stage, Component::Registrar);
+    stage.world.borrow_mut().github.revoke_tokens();
+    let refused = ask(&stage, Component::Registrar, Priority::Jit).unwrap_err();
+    assert!(matches!(refused, GitHubError::Refused(jit_github::Error::Unauthorized(_))), "{refused}");
+    assert_eq!(tokens(&stage).len(), 1);
+    runners(&stage, Component::Registrar);
+    assert_eq!(tokens(&stage).len(), 2);
+    runners(&stage, Component::Registrar);
+    assert_eq!(tokens(&stage).len(), 2, "the new one is kept");
+}
+
+#[test]
+fn all_functions_share_the_points_of_their_app_and_a_mint_is_the_last_to_wait() {
+    let stage = Stage::new();
+    // Truth may spend six tenths of 900 points a minute, whoever spent them.
+    for spent in 0.. {
+        if ask(&stage, Component::Rebalancer, Priority::Truth).is_err() {
+            assert!((1..540).contains(&spent), "{spent} requests");
+            break;
+        }
+        for _ in 0..50 {
+            ask(&stage, Component::Registrar, Priority::Jit).unwrap();
+        }
+    }
+    let told = |priority| ask(&stage, Component::Rebalancer, priority).map(|runners| runners.listed.len());
+    assert!(matches!(told(Priority::Truth), Err(GitHubError::Budget { .. })));
+    assert!(matches!(told(Priority::Cleanup), Err(GitHubError::Budget { .. })));
+    ask(&stage, Component::Registrar, Priority::Jit).unwrap();
+    stage.wait(80);
+    assert_eq!(told(Priority::Cleanup).unwrap(), 0, "a minute later the points are there again");
 }
 
 #[test]
