@@ -7,22 +7,30 @@ use crate::stage::scene;
 const TOKEN: &str = "cron-token-of-a-world";
 
 #[test]
-fn the_cron_route_takes_its_token_as_bearer_or_parameter_and_no_other() {
+fn each_cron_route_takes_its_token_as_bearer_or_parameter_and_no_other_and_shows_none() {
     scene(async |stage| {
-        assert_eq!(stage.send("GET", "/cron/scaleup", &[], b"").await.status(), 401);
-        assert_eq!(stage.send("GET", "/cron/scaleup?t=wrong", &[], b"").await.status(), 401);
-        assert_eq!(stage.send("DELETE", "/cron/scaleup", &[], b"").await.status(), 405);
-        assert_eq!(stage.send("GET", &format!("/cron/scaleup?t={TOKEN}"), &[], b"").await.status(), 200);
         let bearer = format!("Bearer {TOKEN}");
-        assert_eq!(
-            stage.send("POST", "/cron/scaleup", &[("authorization", &bearer)], b"").await.status(),
-            200
-        );
-        assert_eq!(
-            stage.send("POST", "/nudge", &[], b"").await.status(),
-            404,
-            "the nudge is not for the outside"
-        );
+        for function in ["scaleup", "lifecycle", "scaledown", "rebalancer"] {
+            let path = format!("/cron/{function}");
+            let wrong = [("authorization", "Bearer cron-token-of-another")];
+            for (method, path, headers, status) in [
+                ("GET", path.clone(), &[][..], 401),
+                ("GET", format!("{path}?t=cron-token-of-another"), &[], 401),
+                ("POST", path.clone(), &wrong, 401),
+                ("DELETE", path.clone(), &[], 405),
+                ("GET", format!("{path}?t={TOKEN}"), &[], 200),
+                ("POST", path.clone(), &[("authorization", &bearer)], 200),
+            ] {
+                let reply = stage.send(method, &path, headers, b"").await;
+                assert_eq!(reply.status(), status, "{method} {path}");
+                assert!(!String::from_utf8_lossy(reply.body()).contains("cron-token"), "{method} {path}");
+            }
+        }
+        let nudge = stage.send("POST", "/nudge", &[], b"").await;
+        assert_eq!(nudge.status(), 404, "the nudge is not for the outside");
+        let said = stage.said();
+        assert!(said.len() >= 4, "the functions say something: {said:?}");
+        assert!(!said.iter().any(|line| line.contains("cron-token")), "{said:?}");
     });
 }
 

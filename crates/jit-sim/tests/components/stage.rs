@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where something is missing")]
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use jit_fakes::cloud::Delay;
 use jit_fakes::github::{Conclusion, JobSpec, Phase, WorkflowSpec};
 use jit_fakes::instance::InstanceSettings;
+use jit_host::{Log, Stream};
 use jit_sim::books::Books;
 use jit_sim::plane::{Plane, Shared};
 use jit_sim::play::play;
@@ -25,6 +26,17 @@ pub(crate) struct Stage {
     pub(crate) plane: Plane,
     pub(crate) world: Shared,
     timeline: Arc<Timeline>,
+    lines: Arc<Lines>,
+}
+
+/// Keeps every line, and passes it on.
+struct Lines(Mutex<Vec<String>>, Arc<Timeline>);
+
+impl Log for Lines {
+    fn line(&self, component: &str, stream: Stream, line: &str) {
+        self.0.lock().unwrap().push(format!("{component}: {line}"));
+        self.1.line(component, stream, line);
+    }
 }
 
 /// Plays a scene in virtual time.
@@ -50,8 +62,9 @@ impl Stage {
         };
         let world = Shared::new(World::new(&policy, instances, 7, start).unwrap());
         let timeline = Arc::new(Timeline::new(0, Detail::Silent));
-        let plane = Plane::load(&root().join("spin.toml"), &world, timeline.clone(), 7, start).unwrap();
-        Self { plane, world, timeline }
+        let lines = Arc::new(Lines(Mutex::default(), timeline.clone()));
+        let plane = Plane::load(&root().join("spin.toml"), &world, lines.clone(), 7, start).unwrap();
+        Self { plane, world, timeline, lines }
     }
 
     /// Lets deliveries, instances and schedules play from now on.
@@ -128,6 +141,11 @@ impl Stage {
     /// What the host said of components that ended badly.
     pub(crate) fn faults(&self) -> Vec<String> {
         self.timeline.faults()
+    }
+
+    /// Every line that a component or the host wrote.
+    pub(crate) fn said(&self) -> Vec<String> {
+        self.lines.0.lock().unwrap().clone()
     }
 
     /// Instances ever launched.

@@ -116,3 +116,17 @@ fn once_it_is_mended_the_next_call_does_what_was_waiting() {
     stage.tick(Component::Scaleup);
     assert!(stage.world.borrow().aws.instances().count() > 2, "the message was still there");
 }
+
+#[test]
+fn who_has_no_cron_token_learns_nothing_of_the_configuration_and_causes_no_write() {
+    for component in [Component::Scaleup, Component::Lifecycle, Component::Scaledown, Component::Rebalancer] {
+        let mut stage = busy();
+        stage.configuration = Err("no such file".to_owned());
+        let before = store(&stage);
+        for path in ["/cron", "/cron?t=wrong"] {
+            let request = http::Request::get(path).body(Vec::new()).unwrap();
+            assert_eq!(stage.call(component, Some(request)).status(), 401, "{component:?} {path}");
+        }
+        assert!(store(&stage) == before && stage.sent.borrow().is_empty(), "{component:?}");
+    }
+}
