@@ -3,6 +3,8 @@
 #[path = "components/stage.rs"]
 mod stage;
 
+#[path = "components/goals.rs"]
+mod goals;
 #[path = "components/webhook.rs"]
 mod webhook;
 #[path = "components/scaleup.rs"]

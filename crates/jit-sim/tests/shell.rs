@@ -10,6 +10,10 @@ mod stage;
 mod claim;
 #[path = "shell/github.rs"]
 mod github;
+#[path = "shell/health.rs"]
+mod health;
+#[path = "shell/lease.rs"]
+mod lease;
 #[path = "shell/report.rs"]
 mod report;
 #[path = "shell/start.rs"]

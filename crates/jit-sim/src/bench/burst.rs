@@ -171,6 +171,11 @@ impl Outcome {
         self.run_instances
     }
 
+    /// Requests that GitHub refused for a limit.
+    pub fn refused(&self) -> u64 {
+        self.usage.refused
+    }
+
     /// Points for registering runners, for each job.
     pub fn points_per_job_jit(&self) -> f64 {
         self.points_per_job(&["registrar"])
