@@ -67,6 +67,11 @@ impl Faults {
         self.rules.push(Rule { action: action.into(), skip: 0, times, fault });
     }
 
+    /// Whether all have struck.
+    pub fn is_over(&self) -> bool {
+        self.rules.is_empty()
+    }
+
     /// Takes all faults back.
     pub fn clear(&mut self) {
         self.rules.clear();
@@ -106,7 +111,9 @@ mod tests {
     fn a_fault_for_several_calls_wears_off() {
         let mut faults = Faults::default();
         faults.on_next("RunInstances", 2, Fault::refused(500, "InternalError"));
+        assert!(!faults.is_over());
         let struck = (0..4).filter(|_| faults.strike("RunInstances").is_some()).count();
         assert_eq!(struck, 2);
+        assert!(faults.is_over());
     }
 }

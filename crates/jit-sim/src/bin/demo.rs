@@ -27,6 +27,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 const LABELS: [&str; 3] = ["self-hosted", "linux", "x64"];
 const JOBS: u32 = 8;
+/// Which instance never boots, counted as they are launched.
+const NEVER_BOOTS: u64 = 3;
 /// The foreign runner has finished its job by the end, and leaves at once.
 const THIEF_LEAVES: Duration = Duration::from_secs(60);
 /// The manifest with the schedules, by which the demo itself wakes the functions of a program.
@@ -185,7 +187,8 @@ fn stage(arguments: &Arguments, play: &Play, start: Timestamp) -> Result<(Shared
     let text = std::fs::read_to_string(&arguments.config).context("the configuration cannot be read")?;
     let policy: Policy = configuration::parse(&text).map_err(|faults| anyhow!("{faults:?}"))?;
     let detail = if arguments.verbose { Detail::Everything } else { Detail::Changes };
-    let fates = if play.never_boots { BTreeMap::from([(3, Fate::NeverBoots)]) } else { BTreeMap::new() };
+    let fates =
+        if play.never_boots { BTreeMap::from([(NEVER_BOOTS, Fate::NeverBoots)]) } else { BTreeMap::new() };
     let instances = InstanceSettings {
         boot: play.boot,
         github_url: "http://github.test".into(),
@@ -215,7 +218,7 @@ async fn perform<P: ControlPlane>(
     stage.abort();
     let thief = tokio::time::timeout(THIEF_LEAVES, thief).await;
     let thief = thief.map_or_else(|_| Err(anyhow!("it never left")), |left| left?);
-    let reported = report(&plane, &world, &timeline, moto).await;
+    let reported = report(&plane, &world, &timeline, (script, moto)).await;
     let right = ended.and(thief.context("the foreign runner")).and(reported);
     if right.is_err() {
         plane.last_words().iter().for_each(|line| println!("said: {line}"));
@@ -282,11 +285,27 @@ fn completed(world: &World) -> usize {
     world.github.jobs().filter(|job| matches!(job.phase, Phase::Completed(Conclusion::Success))).count()
 }
 
+/// Troubles that were announced and did not happen: a demo that shows less than it says has not succeeded.
+fn unplayed(world: &World, script: &Play) -> Vec<String> {
+    let mut left = Vec::new();
+    if !world.aws.faults.is_over() {
+        left.push("no launch met the lack of spot capacity".to_owned());
+    }
+    if world.github.delivery_rules_left() > 0 {
+        left.push("no `in_progress` delivery was lost".to_owned());
+    }
+    let is_launched = u64::try_from(world.launches()).is_ok_and(|launches| launches >= NEVER_BOOTS);
+    if script.never_boots && !is_launched {
+        left.push("there was no third instance, which would not have booted".to_owned());
+    }
+    left
+}
+
 async fn report<P: ControlPlane>(
     plane: &P,
     world: &Shared,
     timeline: &Timeline,
-    moto: Option<&Moto>,
+    (script, moto): (&Play, Option<&Moto>),
 ) -> Result<()> {
     let ended = plane.end().await;
     let books = plane.books().await?;
@@ -298,12 +317,12 @@ async fn report<P: ControlPlane>(
             (world.instances_live(), world.launches())
         }
     };
-    let (jobs, done, runners, points) = {
+    let (jobs, done, runners, points, mut faults) = {
         let world = world.lock();
         let (jobs, points) = (world.github.jobs().count(), world.github.points_spent());
-        (jobs, completed(&world), world.github.runners_live(), points)
+        (jobs, completed(&world), world.github.runners_live(), points, unplayed(&world, script))
     };
-    let faults = timeline.faults();
+    faults.extend(timeline.faults());
     for fault in &faults {
         println!("fault: {fault}");
     }
