@@ -223,7 +223,7 @@ pub static CASES: &[Case] = &[
     Case {
         name: "the agent is of another version and there is no archive",
         image: Image::Stock,
-        user_data: ("JIT_AGENT_URL", "JIT_NO_AGENT_URL"),
+        user_data: ("JIT_AGENT_URL='", "JIT_NO_AGENT_URL='"),
         says: "leaving: agent of another version and nothing to download",
         claim_status: 0,
         ..UNCLAIMED
@@ -232,7 +232,7 @@ pub static CASES: &[Case] = &[
     Case {
         name: "the disk is full before the agent is there",
         image: Image::Stock,
-        disk: "64k",
+        disk: "4k",
         says: "leaving: agent not",
         claim_status: 0,
         ..UNCLAIMED
