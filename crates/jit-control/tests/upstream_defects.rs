@@ -104,6 +104,21 @@ fn parameter<'a>(body: &'a str, name: &str) -> Option<&'a str> {
 }
 
 #[test]
+fn u06_a_cloud_that_is_not_served_yet_cannot_be_configured() {
+    let place = CONFIGURATION.replace("cloud = \"aws\"", "cloud = \"gcp\"");
+    let storage = CONFIGURATION.replace("backend = \"key-value\"", "backend = \"gcp\"");
+    for (text, key) in [(place, "pool[0].offering[0].cloud"), (storage, "storage.backend")] {
+        assert_ne!(text, CONFIGURATION);
+        let faults = configuration::parse(&text).expect_err("nothing could run there");
+        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        assert!(
+            told.iter().any(|fault| fault.contains(key) && fault.contains("not supported yet")),
+            "{told:?}"
+        );
+    }
+}
+
+#[test]
 fn u01_what_webhook_sends_scaleup_takes() {
     let (effects, sent) = world();
     assert_eq!(deliver(&effects, 11), StatusCode::ACCEPTED);

@@ -6,8 +6,8 @@
 //! - U1, U10, U12, U18: also in jit-control. U12 is shown for all six functions by `once_it_is_mended_the_next_call_does_what_was_waiting`
 //!   and its neighbours in jit-sim's `tests/shell/start.rs`.
 //! - U1, U2, U8, U9, U13, U15, U19: also, or only, in jit-sim. For U13's signed token see jit-github's `tests/app_token.rs`.
-//! - U6 is about GCP, which is not served yet: the configuration refuses it, as `faults.rs` in jit-control's
-//!   `configuration/tests` shows, so nobody can deploy what cannot run.
+//! - U6 is about GCP, which is not served yet: in jit-control, where the configuration refuses it, so that nobody can deploy what
+//!   cannot run.
 //! - U17 is shown as far as any delivery of a run arrives. Still open is a run of which none arrived at all: it is found only in
 //!   GitHub's own log of deliveries and lists of runs, which are not read yet.
 
