@@ -95,7 +95,10 @@ fn run(command: Command) -> anyhow::Result<()> {
     let workspace = Workspace::find()?;
     match command {
         Command::Components => components::build(&workspace),
-        Command::Tidy { built: false, bless: false } => tidy::sources(&workspace),
+        Command::Tidy { built: false, bless: false } => {
+            tidy::sources(&workspace)?;
+            checks::reference(&workspace)
+        }
         Command::Tidy { built: true, .. } => tidy::built(&workspace),
         Command::Tidy { bless: true, .. } => tidy::bless(&workspace),
         Command::Manifest(options) => manifest::run(&workspace, &options),

@@ -1,4 +1,4 @@
-//! One name in five places: a function's component, shell, decision, scenarios and host test.
+//! One name in five places: a function's component, shell, decision, scenarios and host test. A place that holds nothing is none.
 //! Not here: the manifests, which name it a sixth time; they are in `applications.rs`.
 
 use std::collections::BTreeSet;
@@ -9,6 +9,9 @@ use crate::workspace::{FUNCTIONS, Workspace};
 
 /// The most lines of a component's entry point: decode the trigger, call jit-control, encode the reply.
 const ENTRY_LINES_MAX: usize = 100;
+
+/// Where the host tests are declared.
+const HOST_TESTS: &str = "crates/jit-sim/tests/components.rs";
 
 /// Checks the six functions and whatever else is among the components.
 pub(super) fn check(_: &Workspace, tree: &Tree, findings: &mut Findings) {
@@ -35,8 +38,21 @@ fn check_places(function: &str, tree: &Tree, findings: &mut Findings) {
             );
         }
     }
+    let host_test = format!("crates/jit-sim/tests/components/{function}.rs");
+    if tree.text(&host_test).is_some_and(|text| !text.contains("#[test]")) {
+        findings.file(&host_test, "has no test", "write one: the built component, in jit-host");
+    }
+    let declared =
+        tree.text(HOST_TESTS).is_some_and(|text| text.lines().any(|line| line == format!("mod {function};")));
+    if !declared {
+        findings.file(
+            HOST_TESTS,
+            format!("does not declare `mod {function};`"),
+            "else its tests are never run",
+        );
+    }
     let scenarios = format!("crates/jit-domain/tests/scenarios/{function}");
-    if tree.paths(&scenarios).next().is_none() {
+    if !tree.paths(&scenarios).any(|path| path.ends_with(".toml")) {
         let what = format!("{function} has no scenario");
         findings.file(&scenarios, what, "write one: state, events and now in, actions and reasons out");
     }
@@ -67,12 +83,17 @@ mod tests {
         "crates/jit-sim/tests/components/{}.rs",
     ];
 
-    /// A tree where all six are in five places, without one of them, and with one file more.
+    /// A tree where all six are in five places, without one of them, and with some files more or others.
     fn faults(without: &str, more: &[(&str, &str)]) -> Vec<String> {
         let all = FUNCTIONS.iter().flat_map(|function| PLACES.map(|place| place.replace("{}", function)));
-        let files: Vec<String> = all.filter(|path| path != without).collect();
-        let files: Vec<_> =
-            files.iter().map(|path| (path.as_str(), "")).chain(more.iter().copied()).collect();
+        let files: Vec<String> =
+            all.filter(|path| path != without && !more.iter().any(|(other, _)| other == path)).collect();
+        let declared: String = FUNCTIONS.iter().map(|function| format!("mod {function};\n")).collect();
+        let mut files: Vec<_> = files.iter().map(|path| (path.as_str(), "#[test]\n")).collect();
+        files.extend(more.iter().copied());
+        if !more.iter().any(|(path, _)| *path == HOST_TESTS) {
+            files.push((HOST_TESTS, &declared));
+        }
         let tree = Tree::of(&files);
         let mut findings = Findings::default();
         for function in FUNCTIONS.into_iter().chain(tree.folders("components")).collect::<BTreeSet<_>>() {
@@ -98,7 +119,21 @@ mod tests {
     #[test]
     fn a_seventh_component_needs_its_places_too() {
         let faults = faults("", &[("components/newcomer/src/lib.rs", "")]);
-        assert_eq!(faults.len(), 4, "{faults:?}");
+        assert_eq!(faults.len(), 5, "{faults:?}");
+    }
+
+    #[test]
+    fn a_place_that_holds_nothing_is_none() {
+        let test = "crates/jit-sim/tests/components/webhook.rs";
+        for more in [
+            (test, "//! Nothing.\n"),
+            (HOST_TESTS, "mod scaleup;\nmod lifecycle;\nmod scaledown;\nmod rebalancer;\nmod registrar;\n"),
+        ] {
+            assert_eq!(faults("", &[more]).len(), 1, "{more:?}");
+        }
+        let scenario = "crates/jit-domain/tests/scenarios/webhook/one.toml";
+        let prose = ("crates/jit-domain/tests/scenarios/webhook/README.md", "");
+        assert_eq!(faults(scenario, &[prose]).len(), 1);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! House rules that can be read off text: README files, sizes, marks that must not stay, words that must not appear.
+//! House rules that can be read off text: README files, sizes, marks that must not stay.
 //! Not here: what clippy and rustfmt hold already.
 
 use std::collections::BTreeSet;
@@ -12,9 +12,19 @@ use crate::workspace::Workspace;
 const LINES_MAX: usize = 1000;
 /// From how many lines on a Rust file is asked why.
 const LINES_ASKED: usize = 500;
-/// Folders that need a README beside those of all crates and components.
-const FOLDERS: [&str; 9] =
-    ["components", "crates", "wit", "config", "docs", "docs/adr", "infra", "packer", "xtask"];
+/// Folders that need a README beside those of all packages.
+const FOLDERS: [&str; 10] = [
+    "components",
+    "crates",
+    "crates/jit-sim/keys",
+    "wit",
+    "config",
+    "docs",
+    "docs/adr",
+    "infra",
+    "packer",
+    "packer/boot",
+];
 /// The endings of files that people write.
 const WRITTEN: [&str; 9] = ["rs", "md", "toml", "wit", "sh", "py", "yml", "js", "mjs"];
 
@@ -25,12 +35,12 @@ const ATTRIBUTES: [(&str, &str); 2] = [
 ];
 
 /// Checks every file.
-pub(super) fn check(_: &Workspace, tree: &Tree, findings: &mut Findings) {
-    check_tree(tree, findings);
+pub(super) fn check(workspace: &Workspace, tree: &Tree, findings: &mut Findings) {
+    check_readmes(tree, workspace.packages.iter().map(|package| package.folder.as_str()), findings);
+    check_texts(tree, findings);
 }
 
-fn check_tree(tree: &Tree, findings: &mut Findings) {
-    check_readmes(tree, findings);
+fn check_texts(tree: &Tree, findings: &mut Findings) {
     for (path, text) in tree.texts("") {
         let ending = path.rsplit_once('.').map_or("", |(_, ending)| ending);
         if ending == "rs" {
@@ -39,17 +49,11 @@ fn check_tree(tree: &Tree, findings: &mut Findings) {
         if WRITTEN.contains(&ending) || path == "Makefile" || path == ".ci/run" {
             check_marks(path, text, findings);
         }
-        if ending == "md" {
-            check_words(path, text, findings);
-        }
     }
 }
 
-fn check_readmes(tree: &Tree, findings: &mut Findings) {
-    let children = ["components", "crates"];
-    let children =
-        children.iter().flat_map(|at| tree.folders(at).into_iter().map(move |name| format!("{at}/{name}")));
-    let folders: BTreeSet<String> = FOLDERS.into_iter().map(str::to_owned).chain(children).collect();
+fn check_readmes<'a>(tree: &Tree, packages: impl Iterator<Item = &'a str>, findings: &mut Findings) {
+    let folders: BTreeSet<&str> = FOLDERS.into_iter().chain(packages).collect();
     for readme in
         folders.iter().map(|folder| format!("{folder}/README.md")).filter(|readme| !tree.has(readme))
     {
@@ -106,7 +110,7 @@ fn check_marks(path: &str, text: &str, findings: &mut Findings) {
     // Put together, so that this file does not find itself.
     let unfinished = concat!("FIX", "ME");
     let later = concat!("TO", "DO");
-    let machine = [concat!("/wo", "rk/"), concat!("/ro", "ot/")];
+    let machine = [concat!("/Us", "ers/"), concat!("/ro", "ot/")];
     for (number, line) in text.lines().enumerate().map(|(index, line)| (index + 1, line)) {
         if has_word(line, unfinished) {
             findings.line(path, number, format!("has {unfinished}"), "mend it");
@@ -122,16 +126,6 @@ fn check_marks(path: &str, text: &str, findings: &mut Findings) {
         for folder in machine.iter().filter(|folder| begins_path(line, folder)) {
             let what = format!("has the path {folder} of some machine");
             findings.line(path, number, what, "write paths below the root of the repository");
-        }
-    }
-}
-
-/// Finds words that say how a text came to be rather than what it means.
-fn check_words(path: &str, text: &str, findings: &mut Findings) {
-    for (index, line) in text.lines().enumerate() {
-        if line.to_lowercase().contains(concat!("agent ", "session")) {
-            let remedy = "write about the project, not about who wrote it; GitHub's program is the agent";
-            findings.line(path, index + 1, concat!("has the words agent ", "session"), remedy);
         }
     }
 }
@@ -158,18 +152,14 @@ mod tests {
     use super::*;
 
     fn faults(path: &str, text: &str) -> Vec<String> {
-        let mut files: Vec<(String, &str)> =
-            FOLDERS.iter().map(|folder| (format!("{folder}/README.md"), "")).collect();
-        files.push((path.to_owned(), text));
-        let files: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), *text)).collect();
         let mut findings = Findings::default();
-        check_tree(&Tree::of(&files), &mut findings);
+        check_texts(&Tree::of(&[(path, text)]), &mut findings);
         findings.shown()
     }
 
     #[test]
     fn a_sound_file_has_no_fault() {
-        let text = "//! Purpose. `TODO` is a word, \"#[ignore]\" too: https://example.org/work/x\n\
+        let text = "//! Purpose. `TODO` is a word, \"#[ignore]\" too: https://example.org/Users/x\n\
                     #[expect(dead_code, reason = \"it is an example\")]\nfn _work() { a.expect(b); }\n";
         assert_eq!(faults("xtask/a.rs", text), Vec::<String>::new());
     }
@@ -179,7 +169,7 @@ mod tests {
         let marks = [
             concat!("FIX", "ME"),
             concat!("TO", "DO: later"),
-            concat!("\"/wo", "rk/main\""),
+            concat!("\"/Us", "ers/octocat\""),
             concat!("`/ro", "ot/.cargo`"),
         ];
         for mark in marks {
@@ -189,7 +179,6 @@ mod tests {
         }
         let linked = concat!("// TO", "DO https://example.org/1");
         assert_eq!(faults("xtask/a.rs", &format!("//! Purpose.\n{linked}\n")), Vec::<String>::new());
-        assert_eq!(faults("a.md", concat!("An agent ", "session.")).len(), 1);
     }
 
     #[test]
@@ -217,10 +206,14 @@ mod tests {
     }
 
     #[test]
-    fn every_folder_of_the_map_has_a_readme() {
-        assert_eq!(faults("crates/a/src/lib.rs", "//! P.\n").len(), 1);
-        let mut findings = Findings::default();
-        check_tree(&Tree::of(&[]), &mut findings);
-        assert_eq!(findings.faults.len(), FOLDERS.len());
+    fn every_folder_of_the_map_and_every_package_has_a_readme() {
+        let missed = |tree: &Tree| {
+            let mut findings = Findings::default();
+            check_readmes(tree, ["crates/a", "crates/a/guest"].into_iter(), &mut findings);
+            findings.faults.len()
+        };
+        assert_eq!(missed(&Tree::of(&[])), FOLDERS.len() + 2);
+        let there = [("crates/a/guest/README.md", ""), ("docs/README.md", "")];
+        assert_eq!(missed(&Tree::of(&there)), FOLDERS.len());
     }
 }
