@@ -144,8 +144,9 @@ async fn stamp<E: Effects>(
     let mut texts = Texts::new();
     for pool in &shell.policy.pools {
         let text = UserData::new(settings.public_url.as_str(), &shell.policy.agent, pool);
-        user_data.insert(pool.name.clone(), text.digest());
-        texts.insert(text.digest(), text);
+        let digest = text.digest();
+        user_data.insert(pool.name.clone(), digest.clone());
+        texts.insert(digest, text);
     }
     let keys: Vec<Key> = texts.keys().map(|digest| Key::new(Kind::UserData, digest)).collect();
     let kept: Vec<Key> = shell.ledger.read_many(&keys).await?.into_iter().map(|record| record.key).collect();

@@ -39,7 +39,7 @@ pub(super) fn host(path: &Path, options: Options) -> Result<Host, LoadError> {
         let component = &manifest.components[name];
         let allowed_hosts = allowed.get(name).cloned().unwrap_or_default();
         let places = options.limits.instances_of_component;
-        let mut guest = guest(name, (component, places), instance, &manifest)?;
+        let mut guest = guest(name, component, places, instance, &manifest)?;
         guest.allowed_hosts = allowed_hosts;
         guest.variables =
             component.variables.iter().map(|(name, value)| (name.clone(), value.fill(&values))).collect();
@@ -154,7 +154,8 @@ fn problem(component: &str, problem: impl Into<String>) -> LoadError {
 /// A component with the exports that its triggers call; what it may reach is filled in by the caller.
 fn guest(
     name: &str,
-    (component, places): (&Component, u32),
+    component: &Component,
+    places: u32,
     instance: InstancePre<State>,
     manifest: &Manifest,
 ) -> Result<Guest, LoadError> {

@@ -88,8 +88,9 @@ impl Stage {
         let (archive, digest) = archive(folder.path(), AGENT)?;
         let (other, _) = archive_of_another(folder.path())?;
         let config = folder.path().join("jit-runners.toml");
-        std::fs::write(&config, configured(&digest))?;
-        let world = world(&configured(&digest))?;
+        let text = configured(&digest);
+        std::fs::write(&config, &text)?;
+        let world = world(&text)?;
         let detail = if is_verbose { Detail::Everything } else { Detail::Silent };
         let started_ms = u64::try_from(Timestamp::now().as_millisecond())?;
         let timeline = Arc::new(Timeline::new(started_ms, detail));
@@ -241,11 +242,8 @@ impl Stage {
                 tokio::time::timeout(LAUNCH_MAX, heard).await.context("nobody heard of the end")??;
             }
             Event::StsFails(times) => {
-                let mut world = self.world.lock();
-                for _ in 0..times {
-                    let fault = Fault::refused(503, "ServiceUnavailable");
-                    world.aws.faults.on_next("GetCallerIdentity", 1, fault);
-                }
+                let fault = Fault::refused(503, "ServiceUnavailable");
+                self.world.lock().aws.faults.on_next("GetCallerIdentity", times, fault);
             }
             Event::RegistrarShutFor(_) => self.front.set_line(Line::WithoutRegistrar),
             Event::RegistrarLost => self.front.after_the_config(Line::WithoutRegistrar),

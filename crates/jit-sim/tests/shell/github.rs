@@ -20,13 +20,7 @@ use crate::stage::Stage;
 
 /// How many runners a component lists, asked for in an invocation of its own.
 pub(crate) fn runners(stage: &Stage, component: Component) -> usize {
-    let installation = InstallationId(stage.world.borrow().installation.0);
-    let effects = stage.effects.another();
-    let shell = Shell::new(&effects, component, stage.policy(), None).expect("records are here");
-    let settings = Settings::read(component, |name| stage.variables.get(name).cloned()).unwrap();
-    let github = GitHub::new(&shell, settings.github().unwrap(), Priority::Jit).unwrap();
-    let scope = Scope::Organisation(Login::new(ORGANISATION));
-    effects.run(github.runners(installation, &scope, None)).unwrap().unwrap().listed.len()
+    ask(stage, component, Priority::Jit).unwrap().listed.len()
 }
 
 /// The same with another priority; what GitHub, or the budget, said.

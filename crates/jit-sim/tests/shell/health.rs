@@ -4,15 +4,14 @@ use jit_control::effects::Response;
 use jit_control::settings::Component;
 use serde_json::json;
 
-use crate::stage::{Stage, body_of, post};
+use crate::stage::{Stage, body_of};
 
 const SCHEDULES: [Component; 4] =
     [Component::Scaleup, Component::Lifecycle, Component::Rebalancer, Component::Scaledown];
 
 fn health(stage: &Stage) -> Response {
-    let (mut parts, body) = post("/healthz", Vec::new()).into_parts();
-    parts.method = http::Method::GET;
-    stage.call(Component::Registrar, Some(http::Request::from_parts(parts, body)))
+    let request = http::Request::get("/healthz").body(Vec::new()).unwrap();
+    stage.call(Component::Registrar, Some(request))
 }
 
 /// Checks the status and the whole body: who is not named is well.
