@@ -29,6 +29,8 @@ pub mod runners;
 pub mod runs;
 pub mod tokens;
 
+pub mod workflow_file;
+
 mod wire;
 
 pub use api::{Api, ApiError, Authorization};

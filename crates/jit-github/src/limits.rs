@@ -66,3 +66,24 @@ pub const RATE_LIMIT_WAIT_DEFAULT: Duration = Duration::from_secs(60);
 
 /// The longest wait that a reply can ask for; a garbled header must not stop the client for ever.
 pub const RATE_LIMIT_WAIT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Bytes of a workflow file that are read: GitHub's contents API gives no content above 1 MB.
+///
+/// <https://docs.github.com/en/rest/repos/contents#get-repository-content>
+pub const WORKFLOW_FILE_BYTES_MAX: usize = 1_000_000;
+
+/// Values of a workflow file, what aliases stand for counted each time: some 50 times as many as the largest files have, and read in
+/// a fraction of a second.
+pub const WORKFLOW_FILE_NODES_MAX: usize = 50_000;
+
+/// Lists and mappings in one another in a workflow file; GitHub's own syntax needs about ten, a nested matrix value some more.
+pub const WORKFLOW_FILE_DEPTH_MAX: usize = 50;
+
+/// Jobs that a matrix may make.
+///
+/// <https://docs.github.com/en/actions/reference/limits>
+pub const MATRIX_JOBS_MAX: usize = 256;
+
+/// Combinations of a matrix before `exclude`, and entries of `include` and `exclude`, that are worked out: four times the jobs that a
+/// matrix may make, as few leave out more than they keep.
+pub const MATRIX_PRODUCT_MAX: usize = 4 * MATRIX_JOBS_MAX;
