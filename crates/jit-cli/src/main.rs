@@ -1,7 +1,8 @@
 #![doc = include_str!("../README.md")]
-//! This file reads the arguments and prints; what `check` finds is in `check.rs`.
+//! This file reads the arguments and prints; what `check` finds is in `check.rs`, what `plan` writes in `plan.rs`.
 
 mod check;
+mod plan;
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -30,6 +31,8 @@ enum Command {
         #[arg(long)]
         env: bool,
     },
+    /// Cuts a sequential matrix into batches that each fit into a run, and writes the workflow that runs them
+    Plan(plan::Arguments),
     /// Prints the reference of all keys and variables, which is docs/configuration.md
     Reference,
 }
@@ -45,6 +48,17 @@ fn main() -> ExitCode {
             print(&verdict.to_string());
             if verdict.is_valid() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
+        Command::Plan(arguments) => match plan::run(&arguments) {
+            Ok(report) => {
+                print(&report.out);
+                complain(&report.err);
+                ExitCode::SUCCESS
+            }
+            Err(wrong) => {
+                complain(&format!("{wrong}\n"));
+                ExitCode::FAILURE
+            }
+        },
         Command::Reference => {
             print(&jit_control::configuration::reference());
             ExitCode::SUCCESS
@@ -56,4 +70,9 @@ fn main() -> ExitCode {
 fn print(text: &str) {
     let mut out = io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Prints what is not the result; there is nobody to tell that it could not be told.
+fn complain(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
 }
