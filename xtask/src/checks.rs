@@ -12,7 +12,7 @@ use crate::python::Python;
 use crate::simulation::{self, OWN_HOST, Program, Programs, Spin};
 use crate::steps::{Outcome, Steps};
 use crate::workspace::{FUNCTIONS, WASM, Workspace};
-use crate::{boot, command, components, npm, reference, shell, tidy};
+use crate::{boot, command, components, npm, reference, shell, tidy, workflows};
 
 /// Worlds played by each run of the checks; the nightly workflow plays 100,000.
 const SEEDS: &str = "200";
@@ -52,6 +52,7 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
     steps.run("wasmtime-compile", || compile(workspace, python.as_ref()))?;
     let programs = Programs::of_tests(workspace);
     steps.must("reference", || reference::check(workspace, &programs))?;
+    steps.run("workflows", || workflows::check(workspace, &programs, python.as_ref()))?;
     let seeds = ["--seeds", SEEDS].map(str::to_owned);
     steps.must("sim", || simulation::start(workspace, &programs, Program::Sim, &seeds))?;
     steps.must("demo", || simulation::start(workspace, &programs, Program::Demo, &[]))?;

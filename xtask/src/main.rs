@@ -17,6 +17,7 @@ mod shell;
 mod simulation;
 mod steps;
 mod tidy;
+mod workflows;
 mod workspace;
 
 use workspace::Workspace;
