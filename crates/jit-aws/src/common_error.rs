@@ -76,24 +76,37 @@ impl CommonError {
     /// Decides by the code, and by the status only where the code does not: a server's failure without a known code may
     /// have come after the effect, so that it is an unknown outcome and never a refusal.
     pub(crate) fn of_code(code: &str, status: u16) -> Self {
-        let tables = [
-            (THROTTLED, Self::Throttled),
-            (UNKNOWN_OUTCOME, Self::UnknownOutcome),
-            (EXPIRED, Self::Expired),
-            (REFUSED, Self::Refused),
-        ];
-        if let Some(class) = look_up(&tables, code) {
+        if let Some(class) = listed(code) {
             return class;
         }
         match status {
             429 => Self::Throttled,
             408 | 500.. => Self::UnknownOutcome,
-            _ if REFUSED_BEGINNINGS.iter().any(|beginning| code.starts_with(beginning)) => Self::Refused,
+            _ if has_refused_beginning(code) => Self::Refused,
             // A reply without a code, as a proxy writes it, says as much by its status.
             401 | 403 if code == ErrorDetail::code_of_status(status) => Self::Refused,
             _ => Self::Unclassified,
         }
     }
+}
+
+/// Whether one of the common tables has a code, or the code says by itself what it is.
+pub(crate) fn knows(code: &str) -> bool {
+    listed(code).is_some() || has_refused_beginning(code)
+}
+
+fn listed(code: &str) -> Option<CommonError> {
+    let tables = [
+        (THROTTLED, CommonError::Throttled),
+        (UNKNOWN_OUTCOME, CommonError::UnknownOutcome),
+        (EXPIRED, CommonError::Expired),
+        (REFUSED, CommonError::Refused),
+    ];
+    look_up(&tables, code)
+}
+
+fn has_refused_beginning(code: &str) -> bool {
+    REFUSED_BEGINNINGS.iter().any(|beginning| code.starts_with(beginning))
 }
 
 /// Returns the class of the table that has a code.

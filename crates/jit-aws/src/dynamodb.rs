@@ -13,6 +13,7 @@ mod update_item;
 mod value;
 
 pub use batch_get_item::{BatchGetItem, BatchItems};
+pub(crate) use error::knows;
 pub use error::{Cancellation, DynamoDbError};
 pub use get_item::GetItem;
 pub use query::{Query, QueryPage};

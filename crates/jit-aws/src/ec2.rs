@@ -12,6 +12,7 @@ mod spot_prices;
 mod terminate_instances;
 
 pub use describe_instances::{DescribeInstances, Filter, InstancePage, PageSize};
+pub(crate) use error::knows;
 pub use error::{Ec2Error, ErrorClass};
 pub use instance::{Instance, InstanceId, InstanceState, Lifecycle};
 pub use root_volume::{KmsKeyReach, RootVolume, VolumeEncryption, VolumeType};

@@ -2,14 +2,10 @@
 //! Not here: renewing the token.
 
 use http::Response;
-use jiff::fmt::rfc2822::DateTimeParser;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::json;
-
-/// How far our clock may be from the service's for its `RequestExpired` to be about the token: "in most cases, a request must reach
-/// AWS within five minutes" (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html>), so that less is no reason.
-const CLOCKS_AGREE_MAX: SignedDuration = SignedDuration::from_mins(4);
+use crate::sigv4::clocks_agree;
 
 /// Tells whether an answer to a request that was signed with a session token says that this token has ended.
 ///
@@ -31,15 +27,9 @@ pub fn says_token_expired(response: &Response<Vec<u8>>, now: Timestamp) -> bool 
     let detail = json::read_fault(response).detail;
     match detail.code.as_str() {
         "ExpiredToken" | "ExpiredTokenException" => true,
-        "RequestExpired" => detail.date.is_some_and(|date| agrees(&date, now)),
+        "RequestExpired" => detail.date.is_some_and(|date| clocks_agree(&date, now) == Some(true)),
         _ => false,
     }
-}
-
-fn agrees(date: &str, now: Timestamp) -> bool {
-    DateTimeParser::new()
-        .parse_timestamp(date)
-        .is_ok_and(|theirs| theirs.duration_since(now).abs() <= CLOCKS_AGREE_MAX)
 }
 
 #[cfg(test)]

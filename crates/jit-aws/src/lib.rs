@@ -20,9 +20,11 @@ pub mod sigv4;
 pub mod ssm;
 pub mod sqs;
 pub mod sts;
+mod unknown_code;
 
 pub use account::is_account_id;
 pub use endpoint::{Endpoint, EndpointError, Region, Service};
 pub use expiry::says_token_expired;
 pub use reply::ErrorDetail;
 pub use sigv4::{Credentials, SignError};
+pub use unknown_code::unknown_code;

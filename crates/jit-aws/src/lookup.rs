@@ -44,6 +44,11 @@ pub enum LookupError {
     Unclassified(ErrorDetail),
 }
 
+/// Whether a code is in one of the tables here.
+pub(crate) fn knows(code: &str) -> bool {
+    [NOT_FOUND, REFUSED, UNAVAILABLE].iter().any(|table| table.contains(&code))
+}
+
 impl LookupError {
     /// Classifies any reply that is not a success.
     pub(crate) fn of(response: &Response<Vec<u8>>) -> Self {

@@ -5,11 +5,12 @@
 use std::fmt;
 
 use http::{Response, StatusCode};
+use jiff::Timestamp;
 use quick_xml::events::Event;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::sigv4;
+use crate::sigv4::{self, SignedAt};
 
 /// The most characters of a service's message that are kept.
 pub const MESSAGE_CHARS_MAX: usize = 200;
@@ -82,11 +83,20 @@ pub(crate) struct Fault {
     pub(crate) detail: ErrorDetail,
     /// The message as it came; only for reading ids and signs of a wrong clock from it.
     pub(crate) message: String,
+    /// When the request was signed; none when whoever sent it did not say.
+    signed_at: Option<Timestamp>,
 }
 
 impl Fault {
+    /// Whether the request's date was refused: code or message say so, or the signature was refused for no reason that is told, by
+    /// a service whose clock is another one.
     pub(crate) fn is_clock_skew(&self) -> bool {
-        sigv4::is_clock_skew(&self.detail.code, &self.message)
+        let detail = &self.detail;
+        if sigv4::is_clock_skew(&detail.code, &self.message) {
+            return true;
+        }
+        let (Some(date), Some(signed_at)) = (&detail.date, self.signed_at) else { return false };
+        sigv4::is_about_the_signature(&detail.code) && sigv4::clocks_agree(date, signed_at) == Some(false)
     }
 }
 
@@ -152,7 +162,8 @@ pub(crate) fn fault(
             .map(|id| one_line(&id, WORD_CHARS_MAX).into()),
         date: header("date").map(|date| one_line(&date, WORD_CHARS_MAX).into()),
     };
-    Fault { detail, message }
+    let signed_at = response.extensions().get::<SignedAt>().map(|signed| signed.0);
+    Fault { detail, message, signed_at }
 }
 
 fn first_item(errors: Option<ErrorList>, error: Option<ErrorItem>) -> Option<ErrorItem> {
@@ -227,6 +238,38 @@ mod tests {
             fault.detail.to_string(),
             "SignatureDoesNotMatch: The request signature we calculated does not match. (http 403, request r-1)"
         );
+    }
+
+    #[test]
+    fn a_signature_that_is_refused_by_another_clock_is_refused_for_its_date() {
+        const MESSAGE: &str = "AWS was not able to validate the provided access credentials";
+        let is_skew = |code: &str, date: Option<&'static str>, signed_at: Option<&str>| {
+            let body = format!(
+                "<ErrorResponse><Error><Code>{code}</Code><Message>{MESSAGE}</Message></Error></ErrorResponse>"
+            );
+            let mut response = response(401, &body);
+            if let Some(date) = date {
+                response.headers_mut().insert("date", http::HeaderValue::from_static(date));
+            }
+            if let Some(at) = signed_at {
+                response.extensions_mut().insert(SignedAt(at.parse().unwrap()));
+            }
+            read_fault(&response).is_clock_skew()
+        };
+        let date = Some("Sun, 22 Nov 2026 12:00:00 GMT");
+        for code in ["AuthFailure", "SignatureDoesNotMatch", "InvalidSignatureException"] {
+            for skewed in ["2026-11-22T11:54:00Z", "2026-11-22T12:06:00Z", "2026-11-22T12:16:00Z"] {
+                assert!(is_skew(code, date, Some(skewed)), "{code} {skewed}");
+            }
+            for right in ["2026-11-22T11:57:00Z", "2026-11-22T12:03:00Z"] {
+                assert!(!is_skew(code, date, Some(right)), "{code} {right}");
+            }
+        }
+        let skewed = Some("2026-11-22T11:54:00Z");
+        assert!(!is_skew("AccessDenied", date, skewed), "a right is missing whatever the clock says");
+        assert!(!is_skew("AuthFailure", None, skewed), "the service did not tell its time");
+        assert!(!is_skew("AuthFailure", Some("soon"), skewed));
+        assert!(!is_skew("AuthFailure", date, None), "nobody said when it was signed");
     }
 
     #[test]

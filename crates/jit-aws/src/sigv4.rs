@@ -18,7 +18,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use canonical::{CanonicalRequest, canonical_request};
 pub use key::{Scope, signature, string_to_sign};
-pub use skew::{CLOCK_SKEW_MAX, CLOCK_SKEW_REMEDY, is_clock_skew};
+pub use skew::{CLOCK_SKEW_MAX, CLOCK_SKEW_REMEDY, SignedAt, is_clock_skew};
+pub(crate) use skew::{clocks_agree, is_about_the_signature};
 
 /// The name of the algorithm, as the Authorization header begins.
 pub const ALGORITHM: &str = "AWS4-HMAC-SHA256";

@@ -17,6 +17,7 @@ mod receive_message;
 mod send_message;
 
 pub use body::{from_text, to_text};
+pub(crate) use error::knows;
 pub use error::{ErrorClass, SqsError};
 pub use message_batch::{BATCH_ENTRIES_MAX, Failed, MessageBatch};
 pub use queue_url::{InvalidQueue, QUEUE_NAME_CHARS_MAX, QueueUrl};

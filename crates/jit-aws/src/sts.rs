@@ -14,6 +14,7 @@ mod role;
 pub use assume_role::{AssumeRole, AssumeRoleWithWebIdentity, TemporaryCredentials};
 pub use caller::{CallerError, CallerIdentity, parse_caller_identity};
 pub use error::StsError;
+pub(crate) use error::knows;
 pub use identity::{IdentityError, SignedIdentity, caller_identity_request, forward, identity_json};
 pub use role::{RoleArn, SessionDuration, SessionName};
 

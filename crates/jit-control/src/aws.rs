@@ -8,7 +8,8 @@ mod shared;
 use std::cell::Cell;
 use std::time::Duration;
 
-use jit_aws::{Endpoint, Service};
+use jit_aws::sigv4::SignedAt;
+use jit_aws::{Endpoint, ErrorDetail, Service, unknown_code};
 use jit_domain::ids::Region;
 use serde_json::json;
 
@@ -62,16 +63,34 @@ impl<'e, E: Effects> Aws<'e, E> {
         if left.is_zero() {
             return Err(SendError::NotSent("fetching the rights in AWS took all the time".to_owned()));
         }
+        let signed_at = jiff_time(self.effects.now());
         endpoint
-            .sign(&mut request, &credentials, jiff_time(self.effects.now()))
+            .sign(&mut request, &credentials, signed_at)
             .map_err(|e| SendError::NotSent(e.to_string()))?;
-        let response = self.effects.send(request, left).await?;
+        let mut response = self.effects.send(request, left).await?;
+        response.extensions_mut().insert(SignedAt(signed_at));
         if credentials.session_token.is_some()
             && jit_aws::says_token_expired(&response, jiff_time(self.effects.now()))
         {
             self.token_expired();
         }
+        if let Some(detail) = unknown_code(endpoint.service(), &response) {
+            self.met_unknown_code(endpoint.service(), &detail);
+        }
         Ok(response)
+    }
+
+    /// Whoever asked may try again, for the status allows it; a person has to know, each time.
+    fn met_unknown_code(&self, service: Service, detail: &ErrorDetail) {
+        let fields = json!({
+            "service": service.as_str(),
+            "code": detail.code,
+            "status": detail.status,
+            "cause": detail.to_string(),
+        });
+        let function = self.access.component.as_str();
+        let event = "aws answered with a code that this release does not know";
+        self.effects.log(&line(self.effects.now(), "error", function, event, fields));
     }
 
     /// Kept keys are given up, so that the next call fetches others; a token that nobody renews is named to a person.

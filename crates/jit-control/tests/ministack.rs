@@ -44,8 +44,8 @@ const WORDS: [Words; 6] = [
         no_right: (403, "UnauthorizedOperation"),
         // AWS: `RequestExpired`, beyond 15 min
         // (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>); ministack gives the answer to a wrong
-        // key, beyond 5 min, which nobody can tell from one.
-        wrong_date: (401, "AuthFailure", "Refused"),
+        // key, beyond 5 min, and only its Date header tells.
+        wrong_date: (401, "AuthFailure", "ClockSkew"),
         minutes: 5,
     },
     Words {

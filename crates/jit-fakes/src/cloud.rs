@@ -31,7 +31,7 @@ use http::Response;
 use jiff::Timestamp;
 
 use self::access::Access;
-pub use self::access::{Principal, Provider, Role, RoleCredentials, SkewLimits};
+pub use self::access::{Principal, Provider, Role, RoleCredentials, SkewCode, SkewLimits};
 pub use self::billing::{Billed, BillingKey};
 pub use self::capacity::{CapacityPool, Quotas};
 pub use self::catalogue::{CapacityType, Catalogue, MachineType, Subnet};

@@ -98,6 +98,13 @@ pub enum Cancellation {
     },
 }
 
+/// Whether a code is in one of the tables here, or has a variant of its own.
+pub(crate) fn knows(code: &str) -> bool {
+    matches!(code, "ConditionalCheckFailedException" | "TransactionCanceledException")
+        || THROTTLED.contains(&code)
+        || REFUSED.contains(&code)
+}
+
 impl DynamoDbError {
     /// Describes a request to which no reply came, such as a time-out or a broken connection after sending.
     ///

@@ -252,6 +252,11 @@ impl Ec2Error {
     }
 }
 
+/// Whether a code is in one of the tables here.
+pub(crate) fn knows(code: &str) -> bool {
+    own_class(code).is_some()
+}
+
 fn own_class(code: &str) -> Option<ErrorClass> {
     let tables = [
         (INSUFFICIENT_CAPACITY, ErrorClass::InsufficientCapacity),

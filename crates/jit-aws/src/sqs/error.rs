@@ -160,6 +160,11 @@ pub(super) fn classify(code: &str, status: u16) -> ErrorClass {
     own_class(code).unwrap_or_else(|| CommonError::of_code(code, status).into())
 }
 
+/// Whether a code is in one of the tables here.
+pub(crate) fn knows(code: &str) -> bool {
+    own_class(code).is_some()
+}
+
 fn own_class(code: &str) -> Option<ErrorClass> {
     let code = code.strip_prefix(QUERY_NAMESPACE).unwrap_or(code);
     let tables = [

@@ -36,6 +36,11 @@ pub enum StsError {
     Unclassified(ErrorDetail),
 }
 
+/// Whether a code is in one of the tables here.
+pub(crate) fn knows(code: &str) -> bool {
+    UNAVAILABLE.contains(&code) || REFUSED.contains(&code)
+}
+
 impl StsError {
     pub(super) fn of(fault: Fault) -> Self {
         let code = fault.detail.code.as_str();

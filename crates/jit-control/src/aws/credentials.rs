@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use jit_aws::container::{self, ContainerError};
+use jit_aws::sigv4::SignedAt;
 use jit_aws::sts::{
     AssumeRole, AssumeRoleWithWebIdentity, RoleArn, SessionDuration, SessionName, StsError,
     TemporaryCredentials,
@@ -92,10 +93,12 @@ async fn fetch_now<E: Effects>(
             let endpoint = sts(access, region)?;
             let ask = AssumeRole { role: role.clone(), session: session()?, duration: SessionDuration::MIN };
             let mut request = ask.request(&endpoint);
+            let signed_at = jiff_time(effects.now());
             endpoint
-                .sign(&mut request, key, jiff_time(effects.now()))
+                .sign(&mut request, key, signed_at)
                 .map_err(|e| CredentialError::NotAsked(e.to_string()))?;
-            let reply = effects.send(request, timeout).await?;
+            let mut reply = effects.send(request, timeout).await?;
+            reply.extensions_mut().insert(SignedAt(signed_at));
             AssumeRole::parse(&reply).map_err(|error| refused(access, role, error))
         }
         CredentialSource::WebIdentity { role, token } => {

@@ -17,6 +17,7 @@ use jit_aws::ec2::{
 };
 use jit_aws::lookup::LookupError;
 use jit_aws::secrets_manager::{GetSecretValue, SecretArn, Stage};
+use jit_aws::sigv4::SignedAt;
 use jit_aws::sqs::{MESSAGE_BYTES_MAX, MessageBatch, QueueUrl, ReceiveMessage, SendMessage, SqsError};
 use jit_aws::ssm::{GetParameter, ParameterName};
 use jit_aws::sts::{AssumeRole, RoleArn, SessionDuration, SessionName, StsError};
@@ -258,7 +259,9 @@ impl<'m> Door<'m> {
     pub(crate) async fn reply(&self, credentials: &Credentials, time: Timestamp) -> Response<Vec<u8>> {
         let mut request = self.request.clone();
         self.endpoint.sign(&mut request, credentials, time).expect("it can be signed");
-        self.ministack.send(request).await
+        let mut reply = self.ministack.send(request).await;
+        reply.extensions_mut().insert(SignedAt(time));
+        reply
     }
 
     /// Requests that are refused for what they ask, and what is to come of them.

@@ -188,6 +188,17 @@ pub struct SkewLimits {
     pub future: SignedDuration,
 }
 
+/// What EC2 calls a request whose date is too far off. Its documents say `RequestExpired`; the other answer is the one to a wrong
+/// key, from which only the Date header tells it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SkewCode {
+    /// As documented.
+    #[default]
+    RequestExpired,
+    /// Like a wrong key.
+    AuthFailure,
+}
+
 /// Why a request is not believed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Denial {
@@ -212,11 +223,11 @@ pub(crate) enum Denial {
 
 impl Denial {
     /// The words of a service.
-    pub(crate) fn words(&self, service: Service) -> ApiError {
+    pub(crate) fn words(&self, service: Service, skew_code: SkewCode) -> ApiError {
         let status = service.denied_status();
         let (query_code, json_code, message) = self.common();
         match (service, self) {
-            (Service::Ec2, _) => self.as_ec2(),
+            (Service::Ec2, _) => self.as_ec2(skew_code),
             (Service::Sts, Self::Unsigned(Unsigned::Malformed(_))) => ApiError::bad(query_code, message),
             (Service::Sts, _) => ApiError::new(status, query_code, message),
             (Service::Sqs | Service::DynamoDb | Service::SecretsManager | Service::Ssm, _) => {
@@ -226,7 +237,7 @@ impl Denial {
     }
 
     /// EC2's words. <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>
-    fn as_ec2(&self) -> ApiError {
+    fn as_ec2(&self, skew_code: SkewCode) -> ApiError {
         let failure = || {
             let message = "AWS was not able to validate the provided access credentials";
             ApiError::new(401, "AuthFailure", message)
@@ -234,6 +245,9 @@ impl Denial {
         match self {
             Self::Unsigned(Unsigned::Missing) => ApiError::missing("AWSAccessKeyId"),
             Self::Unsigned(Unsigned::Malformed(reason)) => ApiError::bad("IncompleteSignature", *reason),
+            Self::Expired { .. } | Self::NotYetCurrent { .. } if skew_code == SkewCode::AuthFailure => {
+                failure()
+            }
             Self::ExpiredToken | Self::Expired { .. } | Self::NotYetCurrent { .. } => {
                 ApiError::bad("RequestExpired", "Request has expired.")
             }

@@ -3,7 +3,7 @@
 
 use jiff::SignedDuration;
 
-use super::access::SkewLimits;
+use super::access::{SkewCode, SkewLimits};
 use super::capacity::Quotas;
 use super::delay::Delay;
 use super::throttle::BucketSize;
@@ -32,6 +32,8 @@ pub struct Limits {
     /// How far a request to EC2 may be from now. "In most cases, a request must reach AWS within five minutes":
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html>; the future limit is that of `RequestExpired`.
     pub ec2_skew: SkewLimits,
+    /// What EC2 calls a date beyond that.
+    pub ec2_skew_code: SkewCode,
     /// How far a request to any other service may be from now; their messages speak of 15 min.
     pub other_skew: SkewLimits,
 }
@@ -52,6 +54,7 @@ impl Default for Limits {
             quotas: Quotas { on_demand_vcpus: 100_000, spot_vcpus: 100_000 },
             describe_page_max: 1000,
             ec2_skew: minutes(5, 15),
+            ec2_skew_code: SkewCode::default(),
             other_skew: minutes(15, 15),
         }
     }

@@ -96,7 +96,9 @@ impl Aws {
         let claim = Claim::read(request);
         let (service, action, query) = read(request, claim.as_ref());
         let (key, fault, result) = match self.believe(request, claim, service, &action) {
-            Err(denial) => (("-", "-".to_owned()), None, Err(denial.words(service))),
+            Err(denial) => {
+                (("-", "-".to_owned()), None, Err(denial.words(service, self.ec2.limits.ec2_skew_code)))
+            }
             Ok((caller, region)) => {
                 let call = Call {
                     service,
@@ -115,7 +117,7 @@ impl Aws {
             }
         };
         self.count(key, result.as_ref().err());
-        let mut response = respond(service, &request_id, result);
+        let mut response = respond(service, &request_id, result, self.now);
         match fault {
             Some(Fault::LostRequest | Fault::LostReply) => {
                 response.extensions_mut().insert(ReplyLost);
@@ -195,13 +197,21 @@ fn read(request: &Request<Vec<u8>>, claim: Result<&Claim, &Unsigned>) -> (Servic
 }
 
 /// Dresses an answer or a refusal as a reply. A status that HTTP does not have becomes 500.
-fn respond(service: Service, request_id: &str, result: Result<Answer, ApiError>) -> Response<Vec<u8>> {
+fn respond(
+    service: Service,
+    request_id: &str,
+    result: Result<Answer, ApiError>,
+    now: Timestamp,
+) -> Response<Vec<u8>> {
     let media_type = match service.dialect() {
         Dialect::Query => "text/xml;charset=UTF-8",
         Dialect::Json { media_type, .. } => media_type,
     };
-    let mut headers =
-        vec![("content-type", media_type.to_owned()), ("x-amzn-requestid", request_id.to_owned())];
+    let mut headers = vec![
+        ("content-type", media_type.to_owned()),
+        ("x-amzn-requestid", request_id.to_owned()),
+        ("date", now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()),
+    ];
     let (status, answer) = match result {
         Ok(answer) => (200, answer),
         Err(error) => {
