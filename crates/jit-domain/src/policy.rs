@@ -259,6 +259,28 @@ impl Offering {
         let Self { cloud, region, subnet, machine_type, capacity_type, image: _ } = self;
         format!("{}/{region}/{subnet}/{machine_type}/{}", cloud.as_str(), capacity_type.as_str())
     }
+
+    /// The key of the quota that its instances count against, in the health of its region. EC2 counts vCPUs in each region by itself,
+    /// for spot and on-demand instances apart, and for each of some groups of instance families; the subnet does not matter.
+    ///
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-on-demand-instances.html#ec2-on-demand-instances-limits>,
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-spot-limits.html> (read 2026-11-22)
+    pub fn quota_key(&self) -> String {
+        let Self { cloud, region, subnet: _, machine_type, capacity_type, image: _ } = self;
+        let group = quota_group(machine_type.as_str());
+        format!("{}/{region}/quota/{group}/{}", cloud.as_str(), capacity_type.as_str())
+    }
+}
+
+/// The group of instance families whose vCPUs one quota counts; a family that is in none stands for itself.
+fn quota_group(machine_type: &str) -> &str {
+    const STANDARD: [&str; 10] = ["a", "c", "d", "h", "i", "im", "is", "m", "r", "t"];
+    let end = machine_type.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(machine_type.len());
+    match &machine_type[..end] {
+        family if STANDARD.contains(&family) || family == "z" => "standard",
+        "g" | "gr" | "vt" => "g-and-vt",
+        family => family,
+    }
 }
 
 /// Spot or on-demand.

@@ -67,11 +67,12 @@ pub struct BootSamples {
 /// What is known of the places in one region to launch at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OfferingHealth {
-    /// Places that are unhealthy, by [`crate::policy::Offering::key`].
+    /// Places that are unhealthy, by [`crate::policy::Offering::key`], and quotas that are used up, by
+    /// [`crate::policy::Offering::quota_key`].
     pub unhealthy: BTreeMap<String, Unhealthy>,
 }
 
-/// A place that had no capacity, or did not answer.
+/// A place that had no capacity, or did not answer; or a quota that had nothing left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unhealthy {
     /// Tried last until then.

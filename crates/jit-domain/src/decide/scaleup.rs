@@ -420,7 +420,9 @@ fn is_healthy(health: &Health, offering: &Offering, now: Timestamp) -> bool {
     unhealthy(health, offering).is_none_or(|place| place.until <= now)
 }
 
-/// What is held against a place; it may be over.
+/// What is held against a place, or the quota that its instances count against, for the longer; it may be over.
 fn unhealthy<'a>(health: &'a Health, offering: &Offering) -> Option<&'a Unhealthy> {
-    health.get(&(offering.cloud, offering.region.clone()))?.unhealthy.get(&offering.key())
+    let unhealthy = &health.get(&(offering.cloud, offering.region.clone()))?.unhealthy;
+    let held = [offering.key(), offering.quota_key()].into_iter().filter_map(|key| unhealthy.get(&key));
+    held.max_by_key(|held| held.until)
 }

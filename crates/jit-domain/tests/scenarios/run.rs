@@ -126,10 +126,12 @@ impl World {
         let mut lines = vec![self.line(format!("reply to batch {} try {}", form.batch, form.r#try))];
         lines.extend(show::class(&key, &after));
         if let Some(health) = health {
-            let until = health.unhealthy.get(&place.key()).map(|u| show::time(u.until));
-            lines.push(match until {
-                Some(until) => format!("  {} is unhealthy until {until}", place.subnet),
-                None => format!("  {} is healthy", place.subnet),
+            let held = |key: String| health.unhealthy.get(&key).map(|held| show::time(held.until));
+            let kind = place.capacity_type.as_str();
+            lines.push(match (held(place.key()), held(place.quota_key())) {
+                (Some(until), _) => format!("  {} is unhealthy until {until}", place.subnet),
+                (None, Some(until)) => format!("  the quota of {kind} is used up until {until}"),
+                (None, None) => format!("  {} is healthy", place.subnet),
             });
             self.health.insert(region, health);
         }

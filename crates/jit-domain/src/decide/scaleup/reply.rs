@@ -77,20 +77,21 @@ pub fn health_after(
     now: Timestamp,
 ) -> Option<OfferingHealth> {
     let mut after = health.clone();
-    let is_bad = match reply {
-        Reply::Launched { .. } => false,
-        Reply::Refused(
-            Reason::InsufficientCapacity { .. } | Reason::Quota { .. } | Reason::Refused { .. },
-        ) => true,
-        Reply::Unknown => is_doubtful,
-        Reply::Refused(_) | Reply::Mismatch => return None,
+    let bad = match reply {
+        Reply::Refused(Reason::InsufficientCapacity { .. } | Reason::Refused { .. }) => Some(offering.key()),
+        // No other subnet of the region has more of it.
+        Reply::Refused(Reason::Quota { .. }) => Some(offering.quota_key()),
+        Reply::Unknown if is_doubtful => Some(offering.key()),
+        Reply::Launched { .. } => None,
+        Reply::Unknown | Reply::Refused(_) | Reply::Mismatch => return None,
     };
-    if is_bad {
-        let place = after.unhealthy.entry(offering.key()).or_insert(Unhealthy { until: now, streak: 0 });
+    if let Some(bad) = bad {
+        let place = after.unhealthy.entry(bad).or_insert(Unhealthy { until: now, streak: 0 });
         place.until = now + limits::doubled(limits::UNHEALTHY_MIN, place.streak, limits::UNHEALTHY_MAX);
         place.streak = place.streak.saturating_add(1);
     } else {
         after.unhealthy.remove(&offering.key());
+        after.unhealthy.remove(&offering.quota_key());
     }
     (after != *health).then_some(after)
 }
