@@ -29,9 +29,6 @@ use crate::user_data::UserData;
 use self::look::is_live;
 pub use self::look::{Look, Seen};
 
-/// The code of a refusal of ours: the image is the name of a parameter that could not be resolved when the batch was born.
-const IMAGE_NOT_RESOLVED: &str = "ImageNotResolved";
-
 /// The clouds as one invocation reaches them.
 pub struct Clouds<'s, 'e, E: Effects> {
     shell: &'s Shell<'e, E>,
@@ -79,7 +76,7 @@ impl<'s, 'e, E: Effects> Clouds<'s, 'e, E> {
                 "a launch has no image",
                 json!({ "class.key": launch.class.as_str(), "parameter": name.as_str() }),
             );
-            return Reply::Refused(Reason::Refused { code: IMAGE_NOT_RESOLVED.into() });
+            return Reply::Refused(Reason::ImageNotResolved);
         }
         let (endpoint, request, place) = match self.launch_request(&launch) {
             Ok(built) => built,

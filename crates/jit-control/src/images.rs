@@ -1,10 +1,10 @@
 //! Images that are named by a parameter of Systems Manager, such as a distribution's newest one. The name becomes an id when a batch is
 //! about to be born, and the id is what the batch keeps: RunInstances would resolve such a name itself, but then a repeat of the
 //! same request could launch another image.
-//! Not here: which image is configured, and launching. A name that could not be resolved stays a name, and `cloud.rs` refuses to
-//! launch it.
+//! Not here: which image is configured, and launching. Places whose image could not be resolved are left out of the plan; should a
+//! batch of an earlier release have kept a name, `cloud.rs` refuses to launch it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 use jit_aws::Service;
@@ -34,12 +34,13 @@ pub(crate) fn parameter(id: &str) -> Option<ParameterName> {
 pub struct Images<'p> {
     configured: &'p Policy,
     resolved: Option<Policy>,
+    unresolved: BTreeSet<(Region, ImageId)>,
 }
 
 impl<'p> Images<'p> {
     /// Begins with the images as they are configured.
     pub fn new(configured: &'p Policy) -> Self {
-        Self { configured, resolved: None }
+        Self { configured, resolved: None, unresolved: BTreeSet::new() }
     }
 
     /// The policy as far as its images are resolved.
@@ -47,7 +48,12 @@ impl<'p> Images<'p> {
         self.resolved.as_ref().unwrap_or(self.configured)
     }
 
-    /// Resolves all names, each once in an invocation. Whether there are images now that were not there before.
+    /// The names that were looked up in vain.
+    pub fn unresolved(&self) -> &BTreeSet<(Region, ImageId)> {
+        &self.unresolved
+    }
+
+    /// Resolves all names, each once in an invocation. Whether the policy, or what is known to be unresolved, is another now.
     pub async fn resolve<E: Effects>(&mut self, shell: &Shell<'_, E>, access: &AwsAccess) -> bool {
         if self.resolved.is_some() {
             return false;
@@ -79,6 +85,7 @@ impl<'p> Images<'p> {
                         "an image's parameter was not resolved, so nothing is launched with it",
                         fields,
                     );
+                    self.unresolved.insert(key);
                 }
             }
         }
@@ -89,7 +96,7 @@ impl<'p> Images<'p> {
             }
         }
         self.resolved = Some(policy);
-        !ids.is_empty()
+        true
     }
 }
 

@@ -3,7 +3,7 @@
 //! Order: observations become job records, then classes are decided, then written, then the messages go, then requests are sent.
 //! Whatever is cut off is found again: a message that stayed, a try that is open.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future;
 use futures::stream::{self, StreamExt as _};
@@ -95,7 +95,7 @@ async fn drain<E: Effects>(
         stamp(shell, settings),
     );
     let (recorded, world, stamped) = reads.await;
-    let (mut world, (stamp, texts)) = (world?, stamped?);
+    let (mut world, (mut stamp, texts)) = (world?, stamped?);
     for known in recorded.values() {
         if let Some(job) = &known.job {
             world.put_job(&shell.policy, job.clone(), known.version);
@@ -105,15 +105,17 @@ async fn drain<E: Effects>(
     let mut done: Option<Vec<String>> = Some(handles_of(batch, &recorded));
     for round in 0..limits::DRAIN_ROUNDS_MAX {
         let now = shell.now();
-        let plan = |policy: &Policy| {
+        stamp.unresolved.clone_from(images.unresolved());
+        let plan = |policy: &Policy, stamp: &Stamp| {
             let observed = world.observed(policy, now);
-            decide::plan(&observed, &observed.balance(), &world.health, &stamp)
+            decide::plan(&observed, &observed.balance(), &world.health, stamp)
         };
-        let mut steps = plan(images.policy());
+        let mut steps = plan(images.policy(), &stamp);
         // Only who is about to launch asks which image a name stands for, and then decides again with the ids.
         let launches = steps.iter().any(|step| !step.sends.is_empty());
         if launches && images.resolve(shell, &settings.aws).await {
-            steps = plan(images.policy());
+            stamp.unresolved.clone_from(images.unresolved());
+            steps = plan(images.policy(), &stamp);
         }
         let written = write(shell, &mut world, steps, done.take()).await?;
         let sends: usize = written.iter().map(|s| s.sends.len()).sum();
@@ -153,7 +155,8 @@ async fn stamp<E: Effects>(
     for write in texts.values().map(UserData::write).filter(|write| !kept.contains(&write.key)) {
         shell.commit(vec![write]).await?;
     }
-    Ok((Stamp { user_data, claim_key: settings.claim_keys.current.id.clone() }, texts))
+    let claim_key = settings.claim_keys.current.id.clone();
+    Ok((Stamp { user_data, claim_key, unresolved: BTreeSet::new() }, texts))
 }
 
 /// Writes each step, the pool's reservation before the class, and deletes the messages beside the first writes.

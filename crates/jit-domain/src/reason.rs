@@ -34,6 +34,8 @@ pub enum Reason {
     BatchesOpen,
     /// The pool offers no place for the machine asked for.
     NoOffering,
+    /// The pool's images are named by parameters of the cloud, and none of these could be read.
+    ImageNotResolved,
     /// The pool is no longer in the configuration.
     PoolGone,
     /// GitHub waits for an approval.
@@ -114,6 +116,7 @@ impl Reason {
             Self::WaitsAfterLapse { .. } => "waits_after_lapse",
             Self::BatchesOpen => "batches_open",
             Self::NoOffering => "no_offering",
+            Self::ImageNotResolved => "image_not_resolved",
             Self::PoolGone => "pool_gone",
             Self::WaitsForApproval => "waits_for_approval",
             Self::InsufficientCapacity { .. } => "insufficient_capacity",
@@ -157,6 +160,7 @@ impl Reason {
             | Self::Paused
             | Self::BatchesOpen
             | Self::NoOffering
+            | Self::ImageNotResolved
             | Self::PoolGone
             | Self::WaitsForApproval
             | Self::Filled
@@ -204,6 +208,7 @@ const PLAIN: &[Reason] = &[
     Reason::Paused,
     Reason::BatchesOpen,
     Reason::NoOffering,
+    Reason::ImageNotResolved,
     Reason::PoolGone,
     Reason::WaitsForApproval,
     Reason::Filled,
@@ -247,6 +252,9 @@ pub fn explain(reason: &Reason) -> String {
         }
         Reason::BatchesOpen => "its class has as many launches under way as it may".into(),
         Reason::NoOffering => "the pool offers no place with an image for the machine it asks for".into(),
+        Reason::ImageNotResolved => {
+            "the parameter that names the pool's image could not be read, or names no image".into()
+        }
         Reason::PoolGone => "its pool is no longer in the configuration".into(),
         Reason::WaitsForApproval => "GitHub waits for an approval before it queues the job".into(),
         Reason::InsufficientCapacity { code } => format!("the cloud had no capacity there ({code})"),

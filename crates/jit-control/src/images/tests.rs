@@ -2,9 +2,14 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
-use jit_domain::ids::{InstallationId, JobId, Login, RepositoryName, RunId};
+use jit_domain::class::Class;
+use jit_domain::ids::{Cloud, InstallationId, JobId, Login, RepositoryName, RunId};
+use jit_domain::job::Job;
 use jit_domain::observation::Action;
+use jit_domain::pool::OfferingHealth;
+use jit_domain::reason::Reason;
 
 use super::*;
 use crate::effects::memory::MemoryEffects;
@@ -13,6 +18,7 @@ use crate::message::{JobObservation, Message};
 use crate::queue::{Queue as _, QueueName};
 use crate::scaleup;
 use crate::settings::{Component, ScaleupSettings};
+use crate::stored::Stored as _;
 
 const NAME: &str = "resolve:ssm:/jit/image";
 const SSM: &str = "https://ssm.us-east-1.amazonaws.com/";
@@ -58,14 +64,21 @@ fn queued(now: jit_domain::time::Timestamp) -> Message {
     })
 }
 
-/// Every request and every log line of one run of scaleup with one queued job.
+/// Every request and every log line of a queued job's runs of scaleup, and what they left.
 struct Played {
     sent: Vec<Request>,
     logged: Vec<String>,
+    class: Class,
+    health: Option<OfferingHealth>,
 }
 
 impl Played {
-    fn with(image: &str, mut answer: impl FnMut(&str) -> Response + 'static) -> Self {
+    fn with(image: &str, answer: impl FnMut(&str) -> Response + 'static) -> Self {
+        Self::runs(image, 1, answer)
+    }
+
+    /// Several invocations, more than a minute apart, so that what is open is repeated.
+    fn runs(image: &str, runs: usize, mut answer: impl FnMut(&str) -> Response + 'static) -> Self {
         let effects = MemoryEffects::new(1);
         let sent = Rc::new(RefCell::new(Vec::new()));
         let log = Rc::clone(&sent);
@@ -74,15 +87,36 @@ impl Played {
             Ok(answer(&request.uri().to_string()))
         });
         let settings = settings();
-        let shell = Shell::new(&effects, Component::Scaleup, policy(image), None)
-            .expect("records and messages are here");
-        let ran = effects.run(async {
-            shell.queue.send(QueueName::Jobs, &queued(effects.now()).encode()).await.expect("it is queued");
-            scaleup::run(&shell, &settings).await
-        });
-        ran.expect("nothing crashes").expect("the run ends well");
+        let policy = policy(image);
+        let shell = |effects| {
+            Shell::new(effects, Component::Scaleup, policy.clone(), None)
+                .expect("records and messages are here")
+        };
+        let queued = queued(effects.now()).encode();
+        let sending = async { shell(&effects).queue.send(QueueName::Jobs, &queued).await };
+        effects.run(sending).expect("nothing crashes").expect("it is queued");
+        for _ in 0..runs {
+            let ran = effects.run(async { scaleup::run(&shell(&effects), &settings).await });
+            ran.expect("nothing crashes").expect("the run ends well");
+            effects.advance(Duration::from_secs(61));
+        }
+        let (class, health) = effects
+            .run(async {
+                let shell = shell(&effects);
+                let job = shell.read::<Job>(&Job::key(JobId(7))).await.expect("it is read");
+                let key = job.expect("it is recorded").value.class;
+                let class = shell.read::<Class>(&Class::key(&key)).await.expect("it is read");
+                let region = (Cloud::Aws, &Region::new("us-east-1"));
+                let health = shell.read::<OfferingHealth>(&OfferingHealth::key(region)).await;
+                (class.expect("it is decided").value, health.expect("it is read").map(|known| known.value))
+            })
+            .expect("nothing crashes");
         let logged = effects.logged();
-        Self { sent: sent.take(), logged }
+        Self { sent: sent.take(), logged, class, health }
+    }
+
+    fn launches(&self) -> Vec<&Request> {
+        self.sent.iter().filter(|request| request.uri() == EC2).collect()
     }
 
     fn count(&self, uri: &str) -> usize {
@@ -91,7 +125,7 @@ impl Played {
 
     /// The image of each launch that was asked for.
     fn images(&self) -> Vec<String> {
-        let launches = self.sent.iter().filter(|request| request.uri() == EC2);
+        let launches = self.launches().into_iter();
         let parameter = |body: &[u8]| {
             url::form_urlencoded::parse(body)
                 .find(|(name, _)| name == "ImageId")
@@ -147,12 +181,52 @@ fn a_name_that_is_not_resolved_launches_nothing_and_says_so() {
         assert_eq!((played.count(SSM), played.count(EC2)), (1, 0));
         let told = ["\"level\":\"error\"", "an image's parameter was not resolved", "/jit/image"];
         assert!(played.has_logged(&told), "{:?}", played.logged);
-        assert!(
-            played.has_logged(&["a launch was answered", "\"reason\":\"refused\""]),
-            "{:?}",
-            played.logged
-        );
+        assert_eq!(played.class.wait, Some(Reason::ImageNotResolved));
+        assert!(played.class.batches.is_empty(), "nothing is born with the name");
+        assert_eq!(played.health, None, "no place is to blame");
     }
+}
+
+#[test]
+fn a_name_that_is_resolved_later_is_launched_then() {
+    let mut asked = 0;
+    let played = Played::runs(NAME, 2, move |uri| match uri {
+        SSM => {
+            asked += 1;
+            if asked == 1 { reply(503, "") } else { image_is("ami-0fedcba9876543210") }
+        }
+        _ => ec2_error(500, "InternalError"),
+    });
+    assert_eq!(played.images(), ["ami-0fedcba9876543210"]);
+    assert_eq!(played.class.wait, None);
+}
+
+/// The parameter moves between two invocations, and the second one repeats what nobody knows the outcome of.
+#[test]
+fn a_repeat_has_the_bytes_of_its_first_request_whatever_the_parameter_says_by_then() {
+    let mut asked = 0;
+    let played = Played::runs(NAME, 2, move |uri| match uri {
+        SSM => {
+            asked += 1;
+            image_is(&format!("ami-0000000000000000{asked}"))
+        }
+        _ => ec2_error(500, "InternalError"),
+    });
+    let bodies: Vec<&Vec<u8>> = played.launches().into_iter().map(Request::body).collect();
+    assert!(bodies.len() >= 2, "an unknown outcome is asked for again");
+    assert!(bodies.iter().all(|body| *body == bodies[0]), "{:?}", played.images());
+    assert_eq!(played.images()[0], "ami-00000000000000001");
+}
+
+#[test]
+fn an_unknown_code_of_a_failed_server_is_told_to_a_person_each_time() {
+    let played = Played::runs("ami-0123456789abcdef0", 2, |_| ec2_error(500, "BrandNewProblem"));
+    assert!(played.launches().len() >= 2, "it may have had its effect, so it is asked for again");
+    let told = ["\"level\":\"error\"", "a code that this release does not know", "BrandNewProblem"];
+    let times = played.logged.iter().filter(|line| told.iter().all(|part| line.contains(part))).count();
+    assert_eq!(times, played.launches().len());
+    let known = Played::with("ami-0123456789abcdef0", |_| ec2_error(500, "InternalError"));
+    assert!(!known.has_logged(&told[..2]), "{:?}", known.logged);
 }
 
 #[test]

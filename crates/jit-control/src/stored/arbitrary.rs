@@ -82,6 +82,7 @@ fn reason() -> impl Strategy<Value = Reason> {
         OrganisationCap,
         Paused,
         NoOffering,
+        ImageNotResolved,
         Filled,
         NoNeed,
         BatchTooOld,

@@ -80,7 +80,7 @@ impl World {
     /// Plans and applies. Returns the number of batches born and requests sent.
     fn plan(&mut self) -> (u64, usize) {
         let user_data = self.policy.pools.iter().map(|p| (p.name.clone(), Digest::new("u"))).collect();
-        let stamp = Stamp { user_data, claim_key: "k".into() };
+        let stamp = Stamp { user_data, claim_key: "k".into(), unresolved: BTreeSet::new() };
         let observed = self.observed();
         let steps = scaleup::plan(&observed, &observed.balance(), &self.health, &stamp);
         let generations = |w: &Self| w.classes.values().map(|c| c.generation).sum::<u64>();

@@ -6,13 +6,13 @@
 //! any handler lives. *Doubtful*: unknown for two minutes; its slots leave supply but still count against the caps.
 //! *Lapsed*: slots of a batch that closed while a job needed them; they are gap again, and the class waits before its next batch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::class::{Batch, Class, ClassIdentity, Closed, Outcome, Template, Try};
 use crate::decide::breaker::{self, Gate};
 use crate::decide::caps;
 use crate::decide::supply::{Balance, Observed};
-use crate::ids::{BatchId, ClassKey, Cloud, Digest, InstanceKey, PoolName, Region};
+use crate::ids::{BatchId, ClassKey, Cloud, Digest, ImageId, InstanceKey, PoolName, Region};
 use crate::instance::Instance;
 use crate::limits;
 use crate::policy::{Offering, Paused, Pool};
@@ -32,6 +32,9 @@ pub struct Stamp {
     pub user_data: BTreeMap<PoolName, Digest>,
     /// The claim key that signs boot tokens now.
     pub claim_key: String,
+    /// Images that are names of parameters which could not be read: no batch is born with a place that has one, for the batch
+    /// would keep the name, and each repeat of its request could mean another image.
+    pub unresolved: BTreeSet<(Region, ImageId)>,
 }
 
 /// Health of the offerings, by region.
@@ -303,10 +306,15 @@ impl Work<'_> {
             return Err(Reason::BatchesOpen);
         }
         let generation = self.class.generation + 1;
-        let offerings = pool.expand(&self.class.identity.machine, generation);
+        let mut offerings = pool.expand(&self.class.identity.machine, generation);
         let user_data = self.stamp.user_data.get(&pool.name).cloned().ok_or(Reason::NoOffering)?;
         if offerings.is_empty() {
             return Err(Reason::NoOffering);
+        }
+        let unresolved = &self.stamp.unresolved;
+        offerings.retain(|place| !unresolved.contains(&(place.region.clone(), place.image.id.clone())));
+        if offerings.is_empty() {
+            return Err(Reason::ImageNotResolved);
         }
         let agent_version = &self.observed.policy.agent.version;
         let Some((offering, most)) = self.next_offering(&offerings, agent_version, &[]) else {

@@ -22,6 +22,9 @@ pub(crate) struct Scenario {
     pub(crate) breaker: Vec<Breaker>,
     #[serde(default)]
     pub(crate) unhealthy: Vec<Unhealthy>,
+    /// Images of us-east-1 whose names could not be resolved.
+    #[serde(default)]
+    pub(crate) unresolved: Vec<String>,
     pub(crate) run: Run,
     /// What the steps print; rewritten by `UPDATE=1`.
     #[serde(default)]

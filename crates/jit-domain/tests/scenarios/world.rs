@@ -29,6 +29,7 @@ pub(crate) struct World {
     pub(crate) instances: BTreeMap<InstanceKey, Instance>,
     pub(crate) pools: BTreeMap<PoolName, PoolRecord>,
     pub(crate) health: Health,
+    pub(crate) unresolved: BTreeSet<(Region, ImageId)>,
     pub(crate) now: Timestamp,
 }
 
@@ -46,6 +47,11 @@ impl World {
             instances: BTreeMap::new(),
             pools: BTreeMap::new(),
             health: Health::new(),
+            unresolved: form
+                .unresolved
+                .iter()
+                .map(|id| (Region::new("us-east-1"), ImageId::new(id.as_str())))
+                .collect(),
             now: START,
         };
         form.job.iter().for_each(|job| world.add_jobs(job));
@@ -83,7 +89,11 @@ impl World {
     /// What batches are stamped with.
     pub(crate) fn stamp(&self) -> Stamp {
         let digest = |p: &Pool| (p.name.clone(), Digest::new("user-data"));
-        Stamp { user_data: self.policy.pools.iter().map(digest).collect(), claim_key: "key-1".into() }
+        Stamp {
+            user_data: self.policy.pools.iter().map(digest).collect(),
+            claim_key: "key-1".into(),
+            unresolved: self.unresolved.clone(),
+        }
     }
 
     /// The class of jobs with these labels; made where there is none.
