@@ -1,58 +1,100 @@
 //! Drain leases: they spare work when several invocations of one function meet. Safety never rests on them.
+//!
+//! Who finds the lease held leaves a mark in it: the holder looks once more. Giving the lease back deletes its record, on the
+//! condition of its version. So either the holder sees the mark, or who leaves it sees that the lease is free; no message is
+//! left to a drain that has just looked for the last time.
 
 use jit_domain::time::Timestamp;
 
 use crate::effects::Effects;
+use crate::ledger::{Change, Write};
 use crate::limits;
-use crate::shell::{Failure, Shell, put};
+use crate::shell::{Failure, Shell, Versioned, put};
 use crate::stored::{Lease, Schedule, Stored as _};
-
-/// A lease that nobody held when this invocation looked.
-#[derive(Debug)]
-pub struct Free {
-    version: u64,
-}
 
 /// A lease that this invocation holds.
 #[derive(Debug)]
 pub struct Held {
     holder: String,
-    version: u64,
+}
+
+/// Whether somebody asked the holder of a lease for another look while it was at work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Nobody did.
+    Nobody,
+    /// Somebody did, and relies on it.
+    Somebody,
 }
 
 impl<E: Effects> Shell<'_, E> {
-    /// Looks whether the function's lease is free; none while another invocation holds it.
+    /// Takes the function's lease; none while another invocation holds it. A lease that was given back has no record, so that
+    /// as a rule nothing has to be read first.
     ///
     /// # Errors
     /// [`Failure`].
-    pub async fn free_lease(&self) -> Result<Option<Free>, Failure> {
-        let known = self.read::<Lease>(&Lease::key(self.function)).await?;
-        let is_held = known.as_ref().is_some_and(|lease| self.now() < lease.value.until);
-        Ok((!is_held).then(|| Free { version: known.map_or(0, |lease| lease.version) }))
-    }
-
-    /// Takes the lease that was free; none when another invocation was quicker.
-    ///
-    /// # Errors
-    /// [`Failure`].
-    pub async fn take_lease(&self, free: Free) -> Result<Option<Held>, Failure> {
+    pub async fn take_lease(&self) -> Result<Option<Held>, Failure> {
         let key = Lease::key(self.function);
         let mut name = [0; 8];
         self.effects.random(&mut name);
-        let lease = Lease { holder: hex::encode(name), until: self.now() + limits::LEASE };
-        let version = free.version;
-        let taken = self.commit(vec![put(&key, version, &lease)]).await?;
-        Ok(taken.then_some(Held { holder: lease.holder, version: version + 1 }))
+        let holder = hex::encode(name);
+        let mut version = 0;
+        for _ in 0..limits::UPDATE_ROUNDS_MAX {
+            let until = self.now() + limits::LEASE;
+            let lease = Lease { holder: holder.clone(), until, is_asked: false };
+            if self.commit(vec![put(&key, version, &lease)]).await? {
+                return Ok(Some(Held { holder }));
+            }
+            version = match self.read::<Lease>(&key).await? {
+                Some(known) if self.now() < known.value.until => return Ok(None),
+                // Its holder never came to its end.
+                Some(known) => known.version,
+                None => 0,
+            };
+        }
+        Ok(None)
     }
 
-    /// Gives the lease back. One that expired and was taken by another is left alone.
+    /// Asks whoever holds the lease for another look before it leaves. False if nobody holds it, so that nobody will.
     ///
     /// # Errors
     /// [`Failure`].
-    pub async fn release_lease(&self, held: Held) -> Result<(), Failure> {
-        let free = Lease { holder: held.holder, until: Timestamp::default() };
-        self.commit(vec![put(&Lease::key(self.function), held.version, &free)]).await?;
-        Ok(())
+    pub async fn ask_for_another_look(&self) -> Result<bool, Failure> {
+        let key = Lease::key(self.function);
+        for _ in 0..limits::UPDATE_ROUNDS_MAX {
+            let Some(Versioned { version, value }) = self.read::<Lease>(&key).await? else {
+                return Ok(false);
+            };
+            if value.until <= self.now() {
+                return Ok(false);
+            }
+            let asked = Lease { is_asked: true, ..value };
+            if value.is_asked || self.commit(vec![put(&key, version, &asked)]).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Gives the lease back, and says whether another look was asked for. One that expired and was taken by another is left alone.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn release_lease(&self, held: Held) -> Result<Asked, Failure> {
+        let key = Lease::key(self.function);
+        for _ in 0..limits::UPDATE_ROUNDS_MAX {
+            let Some(Versioned { version, value }) = self.read::<Lease>(&key).await? else {
+                return Ok(Asked::Nobody);
+            };
+            if value.holder != held.holder {
+                return Ok(Asked::Nobody);
+            }
+            if self.commit(vec![Write { key: key.clone(), expected: version, value: Change::Delete }]).await?
+            {
+                return Ok(if value.is_asked { Asked::Somebody } else { Asked::Nobody });
+            }
+        }
+        Err(Failure::Contended(key.to_string()))
     }
 
     /// Runs a pass under the function's lease, and notes that its schedule ran; none while another invocation is at it.
@@ -64,8 +106,7 @@ impl<E: Effects> Shell<'_, E> {
         pass: impl Future<Output = Result<T, Failure>>,
     ) -> Result<Option<T>, Failure> {
         let ran_at = self.now();
-        let Some(free) = self.free_lease().await? else { return Ok(None) };
-        let Some(lease) = self.take_lease(free).await? else { return Ok(None) };
+        let Some(lease) = self.take_lease().await? else { return Ok(None) };
         let passed = pass.await;
         self.release_lease(lease).await?;
         let passed = passed?;

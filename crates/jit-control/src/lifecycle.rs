@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::cloud::Clouds;
 use crate::effects::Effects;
+use crate::lease::Asked;
 use crate::limits;
 use crate::observe::{self, Batch, Recorded, Told};
 use crate::queue::QueueName;
@@ -38,16 +39,16 @@ pub struct Summary {
 pub async fn run<E: Effects>(shell: &Shell<'_, E>, settings: &KeeperSettings) -> Result<Summary, Failure> {
     let ran_at = shell.now();
     let mut total = Summary::default();
-    for round in 0..limits::DRAIN_AGAIN_MAX {
+    for round in 0..limits::DRAIN_LOOKS_MAX {
         let Some((lease, batch)) = observe::begin(shell, QueueName::Lifecycle).await? else { break };
         let messages = batch.received;
         drain(shell, batch).await;
         let ended = if round == 0 { end_retired(shell, settings).await } else { Ok(0) };
-        shell.release_lease(lease).await?;
+        let asked = shell.release_lease(lease).await?;
         total.messages += messages;
         total.terminated += ended?;
         // The first look is followed by another even when it found nothing: a nudge may have met the lease meanwhile.
-        if messages == 0 && round > 0 || !shell.has_time() {
+        if messages == 0 && asked == Asked::Nobody && round > 0 || !shell.has_time() {
             break;
         }
     }

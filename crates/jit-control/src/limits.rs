@@ -18,8 +18,11 @@ pub const LEASE: Duration = Duration::from_secs(25);
 pub const DRAIN_MESSAGES_MAX: usize = 500;
 /// Rounds of deciding in one drain: each launch that is refused takes another.
 pub const DRAIN_ROUNDS_MAX: usize = 8;
-/// How often a drain looks at the queue again after it released its lease.
-pub const DRAIN_AGAIN_MAX: usize = 3;
+/// Looks of one drain at its queue, each under the lease: the first and the second always, further ones while messages come or
+/// somebody asks.
+pub const DRAIN_LOOKS_MAX: usize = 8;
+/// How often an invocation tries to get a lease whose holder left before it could be asked for another look.
+pub const LEASE_TRIES_MAX: usize = 3;
 /// Pages of open records read at most: far more than the key-value ledger holds.
 pub const OPEN_PAGES_MAX: usize = 200;
 /// Attempts at one conditional write before the next tick has to do it.

@@ -16,7 +16,7 @@ use crate::effects::Effects;
 use crate::lease::Held;
 use crate::limits;
 use crate::message::{Message, MessageError};
-use crate::queue::{Message as Received, Queue as _, QueueName};
+use crate::queue::{Glance, Message as Received, Queue as _, QueueName};
 use crate::shell::{Failure, Shell, put};
 use crate::stored::Stored as _;
 
@@ -40,12 +40,15 @@ pub struct Batch {
     pub received: usize,
 }
 
-/// Receives what is there. What can never be used goes to the dead letters; what is too new for this release stays.
+/// Sorts what was received. What can never be used goes to the dead letters; what is too new for this release stays.
 ///
 /// # Errors
-/// [`Failure`] when nothing could be received.
-pub async fn receive<E: Effects>(shell: &Shell<'_, E>, queue: QueueName) -> Result<Batch, Failure> {
-    let messages = shell.queue.receive(queue, limits::DRAIN_MESSAGES_MAX).await?;
+/// [`Failure`] when a dead letter could not be moved.
+async fn sort<E: Effects>(
+    shell: &Shell<'_, E>,
+    queue: QueueName,
+    messages: Vec<Received>,
+) -> Result<Batch, Failure> {
     let mut batch = Batch { received: messages.len(), ..Batch::default() };
     for message in messages {
         match Message::decode(&message.body) {
@@ -67,14 +70,10 @@ impl Batch {
         let told = self.jobs.values().flat_map(|told| &told.observations);
         told.filter_map(|observation| class_of(policy, observation)).map(|(_, class)| class).collect()
     }
-
-    /// Handles of all messages that are still in the queue.
-    pub fn handles(&self) -> impl Iterator<Item = &String> {
-        self.jobs.values().flat_map(|told| &told.handles).chain(&self.hints)
-    }
 }
 
-/// Takes the lease and receives at once. None when another invocation was quicker; then what came is given back.
+/// Takes the lease beside a first look into the queue, then receives the rest. None when another invocation is at work: then what
+/// the look brought is given back, and the other is asked to look once more.
 ///
 /// # Errors
 /// [`Failure`]; a lease that was taken ends by itself.
@@ -82,26 +81,50 @@ pub async fn begin<E: Effects>(
     shell: &Shell<'_, E>,
     queue: QueueName,
 ) -> Result<Option<(Held, Batch)>, Failure> {
-    let Some(free) = shell.free_lease().await? else { return Ok(None) };
-    let (lease, batch) = future::join(shell.take_lease(free), receive(shell, queue)).await;
-    match (lease, batch) {
-        (Ok(Some(lease)), Ok(batch)) => Ok(Some((lease, batch))),
-        (Ok(Some(lease)), Err(failure)) => {
-            shell.release_lease(lease).await?;
-            Err(failure)
-        }
-        (lease, batch) => {
-            if let Ok(batch) = batch {
-                let handles: Vec<String> = batch.handles().cloned().collect();
-                if !handles.is_empty()
-                    && let Err(error) = shell.queue.give_back(queue, &handles).await
-                {
-                    shell.failed("messages were not given back and come again later", &error);
+    for _ in 0..limits::LEASE_TRIES_MAX {
+        let (lease, glance) = future::join(shell.take_lease(), shell.queue.glance(queue)).await;
+        // What hinders the look hinders the receive after it, and is told there.
+        let glance = glance.unwrap_or_default();
+        if let Ok(Some(lease)) = lease {
+            return match receive(shell, queue, glance).await {
+                Ok(batch) => Ok(Some((lease, batch))),
+                Err(failure) => {
+                    shell.release_lease(lease).await?;
+                    Err(failure)
                 }
-            }
-            lease.map(|_| None)
+            };
+        }
+        let handles: Vec<String> = glance.messages.into_iter().map(|message| message.handle).collect();
+        if !handles.is_empty()
+            && let Err(error) = shell.queue.give_back(queue, &handles).await
+        {
+            shell.failed("messages were not given back and come again later", &error);
+        }
+        lease?;
+        // Only now, for who is asked must find what was given back.
+        if shell.ask_for_another_look().await? {
+            return Ok(None);
         }
     }
+    Ok(None)
+}
+
+/// Receives what a first look left.
+async fn receive<E: Effects>(
+    shell: &Shell<'_, E>,
+    queue: QueueName,
+    glance: Glance,
+) -> Result<Batch, Failure> {
+    let mut messages = glance.messages;
+    if !glance.is_all {
+        let most = limits::DRAIN_MESSAGES_MAX.saturating_sub(messages.len());
+        match shell.queue.receive(queue, most).await {
+            Ok(rest) => messages.extend(rest),
+            Err(error) if messages.is_empty() => return Err(error.into()),
+            Err(error) => shell.failed("only a part of the messages was received", &error),
+        }
+    }
+    sort(shell, queue, messages).await
 }
 
 async fn refuse<E: Effects>(

@@ -35,6 +35,15 @@ pub struct Message {
     pub body: Vec<u8>,
 }
 
+/// What a first look into a queue brought.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Glance {
+    /// The messages, as if they were received.
+    pub messages: Vec<Message>,
+    /// Whether there is hardly more, so that no receive has to follow.
+    pub is_all: bool,
+}
+
 /// Why the queue did not do it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QueueError {
@@ -64,6 +73,13 @@ pub trait Queue {
     /// # Errors
     /// [`QueueError`].
     async fn send(&self, queue: QueueName, body: &[u8]) -> Result<(), QueueError>;
+
+    /// Receives what one round of calls brings without a wait, which hides but a few messages from others: for who does not know
+    /// yet whether the work is his. Nothing may come although something is there.
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    async fn glance(&self, queue: QueueName) -> Result<Glance, QueueError>;
 
     /// Receives at most `most` messages, none if there are none. Each may be received again, here or elsewhere, until it is deleted.
     ///

@@ -18,6 +18,7 @@ use serde_json::json;
 use crate::cloud::{Clouds, Launch};
 use crate::effects::Effects;
 use crate::images::Images;
+use crate::lease::Asked;
 use crate::ledger::{Key, Kind, Ledger as _};
 use crate::limits;
 use crate::observe::{self, Batch};
@@ -51,7 +52,7 @@ pub async fn run<E: Effects>(shell: &Shell<'_, E>, settings: &ScaleupSettings) -
     let ran_at = shell.now();
     let mut total = Summary::default();
     let mut images = Images::new(&shell.policy);
-    for round in 0..limits::DRAIN_AGAIN_MAX {
+    for round in 0..limits::DRAIN_LOOKS_MAX {
         let Some((lease, batch)) = observe::begin(shell, QueueName::Jobs).await? else { break };
         let is_more = batch.received > 0;
         // Capacity, caps and unknown tries move without a message: the first look always decides.
@@ -60,12 +61,12 @@ pub async fn run<E: Effects>(shell: &Shell<'_, E>, settings: &ScaleupSettings) -
         } else {
             Ok(Summary::default())
         };
-        shell.release_lease(lease).await?;
+        let asked = shell.release_lease(lease).await?;
         let summary = drained?;
         total.messages += summary.messages;
         total.launches += summary.launches;
         total.instances += summary.instances;
-        if !is_more && round > 0 || !shell.has_time() {
+        if !is_more && asked == Asked::Nobody && round > 0 || !shell.has_time() {
             break;
         }
     }

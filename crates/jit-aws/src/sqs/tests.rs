@@ -91,6 +91,25 @@ fn every_entry_of_a_batch_has_its_own_result() {
 }
 
 #[test]
+fn what_is_given_back_may_be_received_at_once() {
+    let handles: Vec<String> = (0..12).map(|n| format!("h{n}")).collect();
+    let batches = MessageBatch::giving_back(&queue(), &handles);
+    assert_eq!(batches.len(), 2);
+    let request = batches[1].request(&endpoint());
+    assert_eq!(request.headers()["x-amz-target"], "AmazonSQS.ChangeMessageVisibilityBatch");
+    assert_eq!(request.headers()["content-type"], "application/x-amz-json-1.0");
+    let wanted = format!(
+        "{{\"QueueUrl\":\"{URL}\",\"Entries\":[{{\"Id\":\"0\",\"ReceiptHandle\":\"h10\",\"VisibilityTimeout\":0}},\
+         {{\"Id\":\"1\",\"ReceiptHandle\":\"h11\",\"VisibilityTimeout\":0}}]}}"
+    );
+    assert_eq!(String::from_utf8_lossy(request.body()), wanted);
+    let reply =
+        r#"{"Successful":[{"Id":"1"}],"Failed":[{"Id":"0","Code":"MessageNotInflight","SenderFault":true}]}"#;
+    let failed = batches[1].parse(&Response::new(reply.into())).unwrap();
+    assert_eq!(failed.iter().map(|failed| failed.receipt_handle.as_str()).collect::<Vec<_>>(), ["h10"]);
+}
+
+#[test]
 fn a_batch_has_ten_entries_and_each_handle_is_in_one() {
     let handles: Vec<String> = (0..21).map(|n| n.to_string()).collect();
     let batches = MessageBatch::deleting(&queue(), &handles);

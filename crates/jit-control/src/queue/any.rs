@@ -5,7 +5,7 @@ use jit_domain::policy::Storage;
 
 use super::key_value::KeyValueQueue;
 use super::sqs::SqsQueue;
-use super::{Message, Queue, QueueError, QueueName};
+use super::{Glance, Message, Queue, QueueError, QueueName};
 use crate::aws::Aws;
 use crate::effects::Effects;
 use crate::settings::AwsAccess;
@@ -41,6 +41,13 @@ impl<E: Effects> Queue for AnyQueue<'_, E> {
         match self {
             Self::KeyValue(queues) => queues.send(queue, body).await,
             Self::Sqs(queues) => queues.send(queue, body).await,
+        }
+    }
+
+    async fn glance(&self, queue: QueueName) -> Result<Glance, QueueError> {
+        match self {
+            Self::KeyValue(queues) => queues.glance(queue).await,
+            Self::Sqs(queues) => queues.glance(queue).await,
         }
     }
 

@@ -21,7 +21,7 @@ use jit_aws::{Endpoint, Service};
 use jit_domain::policy::AwsStorage;
 
 use super::key_value::BODY_BYTES_MAX;
-use super::{Message, Queue, QueueError, QueueName};
+use super::{Glance, Message, Queue, QueueError, QueueName};
 use crate::aws::Aws;
 use crate::effects::{Effects, Request, Response, SendError, pause};
 use crate::limits::{CALL_TIMEOUT, CALLS_AT_ONCE_MAX};
@@ -215,6 +215,24 @@ impl<E: Effects> Queue for SqsQueue<'_, E> {
         check_body(queue, body)?;
         let sent = self.send_to(SendMessage::new(&self.urls(queue).live, body)).await;
         sent.map(drop).map_err(|error| error.of(queue))
+    }
+
+    /// The first round of a receive.
+    async fn glance(&self, queue: QueueName) -> Result<Glance, QueueError> {
+        let most = limits::POLLS_FIRST * MESSAGES_MAX;
+        let round = self.round(queue, limits::POLLS_FIRST, most, Duration::ZERO).await;
+        match round.error {
+            Some(error) if round.received.is_empty() && (round.answers == 0 || !error.may_pass()) => {
+                Err(error.of(queue))
+            }
+            error => {
+                let came = round.received.len();
+                let mut haul = Haul::default();
+                haul.take(round.received);
+                let is_all = (1..round.polls).contains(&came) && error.is_none();
+                Ok(Glance { messages: haul.into_messages(), is_all })
+            }
+        }
     }
 
     async fn receive(&self, queue: QueueName, most: usize) -> Result<Vec<Message>, QueueError> {

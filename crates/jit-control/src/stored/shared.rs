@@ -32,6 +32,9 @@ pub struct Lease {
     /// When it ends by itself.
     #[serde(with = "form")]
     pub until: Timestamp,
+    /// Whether another invocation asks the holder for one more look.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_asked: bool,
 }
 
 impl Stored for Lease {

@@ -84,8 +84,13 @@ proptest! {
     }
 
     #[test]
-    fn a_lease_survives(holder in arbitrary::text(), until in arbitrary::timestamp(), cut: Cut) {
-        holds(&Lease { holder, until }, cut)?;
+    fn a_lease_survives(
+        holder in arbitrary::text(),
+        until in arbitrary::timestamp(),
+        is_asked: bool,
+        cut: Cut,
+    ) {
+        holds(&Lease { holder, until, is_asked }, cut)?;
     }
 
     #[test]

@@ -26,6 +26,8 @@ use crate::world::World;
 
 /// What ends the chain.
 const LAUNCH: &str = "ec2:RunInstances";
+/// Steps before the launch that are to be enough: send; lease beside receive; job records beside reads; the class's transaction.
+pub const GOAL: usize = 4;
 /// When the world begins.
 const START: &str = "2026-11-22T12:00:00Z";
 /// From the first job to the second: the first drain is over, and its instance still boots.
@@ -67,6 +69,16 @@ pub struct Chains {
 /// # Errors
 /// A job was not launched for, or the configuration cannot be lived in.
 pub fn measure(configuration: &str) -> Result<Chains> {
+    let stage = Stage::new(configuration)?;
+    let on_empty_ledger = stage.job()?;
+    let wire = &stage.wire;
+    wire.executor.advance(wire.executor.now().saturating_add(PAUSE)?);
+    let usual = stage.job()?;
+    Ok(Chains { on_empty_ledger, usual })
+}
+
+/// A world in which nothing goes wrong, and everything is in AWS.
+fn world(configuration: &str) -> Result<(String, World, Timestamp)> {
     let (text, policy) = in_aws(configuration)?;
     let start: Timestamp = START.parse()?;
     let mut world = World::new(&policy, InstanceSettings::default(), 1, start)?;
@@ -78,13 +90,7 @@ pub fn measure(configuration: &str) -> Result<Chains> {
         ..SqsRules::default()
     };
     *world.aws.sqs_rules_mut() = rules;
-    let variables = world.variables();
-    let stage = Rc::new(Stage { text: Ok(text), variables, wire: Wire::new(world, start) });
-    let on_empty_ledger = stage.job()?;
-    let wire = &stage.wire;
-    wire.executor.advance(wire.executor.now().saturating_add(PAUSE)?);
-    let usual = stage.job()?;
-    Ok(Chains { on_empty_ledger, usual })
+    Ok((text, world, start))
 }
 
 impl Chains {
@@ -98,7 +104,7 @@ impl Chains {
         }
         println!("bench: chain_ours_on_empty_ledger={}", before_launch(self.on_empty_ledger.len()));
         println!(
-            "bench: chain_ours={} chain_upstream={}",
+            "bench: chain_ours={} goal={GOAL} chain_upstream={}",
             before_launch(self.usual.len()),
             before_launch(UPSTREAM.len())
         );
@@ -125,22 +131,38 @@ struct Stage {
 }
 
 impl Stage {
+    fn new(configuration: &str) -> Result<Rc<Self>> {
+        let (text, world, start) = world(configuration)?;
+        let variables = world.variables();
+        Ok(Rc::new(Self { text: Ok(text), variables, wire: Wire::new(world, start) }))
+    }
+
     /// Queues a job, and lets webhook and scaleup come to their ends.
     fn job(self: &Rc<Self>) -> Result<Vec<Step>> {
         let launched = self.launched();
         self.wire.forget_calls();
         let delivery = self.delivery()?;
-        let stage = Rc::clone(self);
-        self.wire.executor.spawn(async move { stage.deliver(delivery).await });
+        self.play([(SignedDuration::ZERO, delivery)]);
+        let new = self.launched() - launched;
+        ensure!(new == 1, "{new} instances were launched for one job");
+        steps(&self.wire.calls())
+    }
+
+    /// Lets deliveries arrive, each so long from now, and all that follows come to its end. There are no schedules.
+    fn play(self: &Rc<Self>, deliveries: impl IntoIterator<Item = (SignedDuration, http::Request<Vec<u8>>)>) {
         let executor = &self.wire.executor;
+        for (after, delivery) in deliveries {
+            let stage = Rc::clone(self);
+            executor.spawn(async move {
+                stage.wire.executor.sleep(after).await;
+                stage.deliver(delivery).await;
+            });
+        }
         executor.run_ready();
         while let Some(at) = executor.next_timer() {
             executor.advance(at);
             executor.run_ready();
         }
-        let new = self.launched() - launched;
-        ensure!(new == 1, "{new} instances were launched for one job");
-        steps(&self.wire.calls())
     }
 
     fn launched(&self) -> usize {

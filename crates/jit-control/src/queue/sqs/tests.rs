@@ -43,7 +43,8 @@ impl World {
         };
         change(&mut config.sqs);
         let mut cloud = Cloud::new(config);
-        let rights = ["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage"];
+        let rights =
+            ["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"];
         cloud.add_principal(Principal::new("scaleup", "AKIASCALEUP", "a secret".into(), &rights));
         cloud.add_principal(Principal::new("webhook", "AKIAWEBHOOK", "a secret".into(), &rights[..1]));
         for name in ["jobs", "jobs-dead", "lifecycle", "lifecycle-dead"] {

@@ -120,7 +120,9 @@ pub(crate) fn all() -> Vec<Golden> {
     }
     all.push(Golden::stored("pool", pool()));
     all.push(Golden::stored("offering", offering_health()));
-    all.push(Golden::stored("lease", Lease { holder: "7f3a".into(), until: at(25) }));
+    let lease = Lease { holder: "7f3a".into(), until: at(25), is_asked: false };
+    all.push(Golden::stored("lease-asked", Lease { is_asked: true, ..lease.clone() }));
+    all.push(Golden::stored("lease", lease));
     all.push(Golden::stored("schedule-running", Schedule { ran_at: at(1), ended_at: None }));
     all.push(Golden::stored("schedule", Schedule { ran_at: at(1), ended_at: Some(at(2)) }));
     all.push(Golden::stored("cursor", Cursor("page=3".into())));
