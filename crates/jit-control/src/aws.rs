@@ -135,4 +135,6 @@ pub fn endpoint(
 }
 
 #[cfg(test)]
+mod over_the_model;
+#[cfg(test)]
 mod tests;

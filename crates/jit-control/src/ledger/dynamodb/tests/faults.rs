@@ -1,9 +1,12 @@
 //! Lost requests, lost replies, crashes, throttling, conflicts, refusals: nothing is lost, doubled or waited for without end.
 
+use std::collections::BTreeSet;
+
 use jit_fakes::cloud::Fault as AwsFault;
 
 use super::*;
 use crate::effects::memory::Fault;
+use crate::ledger::dynamodb::limits::WAIT;
 
 fn three(expected: u64) -> Vec<Write> {
     ["a", "b", "c"].map(|name| write(&Key::new(Kind::Job, name), expected, "x", Index::Open)).into()
@@ -139,6 +142,27 @@ fn throttling_and_conflicts_are_waited_out_three_times() {
     assert_eq!(commit(&world, three(0)), Ok(Committed::Written));
     world.aws.borrow_mut().dynamodb_mut().conflict_next(4);
     assert!(matches!(commit(&world, three(1)), Err(LedgerError::Busy { .. })));
+}
+
+/// How long a write waits that is throttled three times.
+fn waited(seed: u64) -> Duration {
+    let world = World::new(seed);
+    let begun_at = world.effects.now();
+    let fault = AwsFault::refused(400, "ProvisionedThroughputExceededException");
+    world.aws.borrow_mut().faults.on_next("UpdateItem", 3, fault);
+    assert_eq!(commit(&world, one(0)), Ok(Committed::Written));
+    world.effects.now().since(begun_at)
+}
+
+#[test]
+fn those_who_were_throttled_together_do_not_come_again_together() {
+    let least = WAIT * (1 + 2 + 4);
+    let waits: BTreeSet<Duration> = (1..=16).map(waited).collect();
+    assert!(waits.len() >= 12, "nearly everybody waits for a time of his own: {waits:?}");
+    let (shortest, longest) = (waits.first().unwrap(), waits.last().unwrap());
+    assert!(*shortest >= least && *longest <= least * 2, "{waits:?}");
+    assert!(*longest - *shortest >= least / 4, "the times are spread: {waits:?}");
+    assert_eq!(waited(7), waited(7), "the only chance in it is what was drawn");
 }
 
 #[test]
