@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jit_fakes::cloud::{
-    Aws, AwsConfig, BucketSize, CapacityPool, CapacityType, Principal, Provider, Role, SqsRules,
+    Aws, AwsConfig, BucketSize, CapacityPool, CapacityType, Delay, Fault, Principal, Provider, Role, SqsRules,
 };
 use jit_fakes::server::{Clock, Server};
 use jwt_simple::prelude::{Claims, Duration as Span, RS256KeyPair, RSAKeyPairLike as _};
@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::process::Command;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/boto3/drive.py");
+const HARD_SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/boto3/hard.py");
 const DYNAMODB_SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/boto3/dynamodb.py");
 /// A Python that does not come back is an error, not a long test.
 const RUN_MAX: Duration = Duration::from_secs(240);
@@ -102,6 +103,37 @@ async fn boto3_makes_a_table_writes_on_conditions_queries_and_understands_every_
     assert_eq!(text(&python(&[DYNAMODB_SCRIPT], &environment).await.unwrap()), "ok");
     let queries = server.with(|aws, _| aws.requests_of("Query"));
     assert!(queries >= 3, "the script has been here: {queries}");
+    serving.abort();
+}
+
+#[tokio::test]
+async fn boto3_understands_throttled_writes_and_queues_and_a_listing_that_lags() {
+    if !has_boto3().await {
+        return;
+    }
+    let mut aws = model();
+    aws.dynamodb_mut().settings.write_units = BucketSize { size: 6, per_second: 0 };
+    aws.dynamodb_mut().conflict_next(1);
+    aws.faults.on_next("SendMessage", 1, Fault::refused(400, "RequestThrottled"));
+    aws.times_mut().lag = Delay::secs(2);
+    let server = Server::new(aws, Clock::real());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let serving = tokio::spawn({
+        let server = server.clone();
+        async move { server.serve(listener).await }
+    });
+    let environment = [
+        ("AWS_ENDPOINT_URL", endpoint.as_str()),
+        ("AWS_ACCESS_KEY_ID", "AKIAOPERATOR"),
+        ("AWS_SECRET_ACCESS_KEY", "operator secret"),
+    ];
+    assert_eq!(text(&python(&[HARD_SCRIPT], &environment).await.unwrap()), "ok");
+    let throttled = server.with(|aws, _| {
+        let outcomes = aws.requests().keys().map(|key| key.outcome.clone());
+        outcomes.filter(|outcome| outcome.contains("Throttled") || outcome.contains("Throughput")).count()
+    });
+    assert!(throttled >= 2, "the script has been here: {throttled}");
     serving.abort();
 }
 
