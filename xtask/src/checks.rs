@@ -8,11 +8,12 @@ use std::{env, fs};
 
 use anyhow::{Context as _, Result};
 
+use crate::emulator::Emulator;
 use crate::python::Python;
 use crate::simulation::{self, OWN_HOST, Program, Programs, Spin};
 use crate::steps::{Outcome, Steps};
 use crate::workspace::{FUNCTIONS, WASM, Workspace};
-use crate::{boot, command, components, npm, reference, shell, tidy, workflows};
+use crate::{boot, command, components, getting_started, npm, reference, shell, tidy, workflows};
 
 /// Worlds played by each run of the checks; the nightly workflow plays 100,000.
 const SEEDS: &str = "200";
@@ -120,15 +121,18 @@ fn compile(workspace: &Workspace, python: Option<&Python>) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// The demo with moto in AWS's place, each component under its shipped policy.
+/// The commands of the page for new deployments on moto; then the demo with moto in AWS's place, each component under its shipped
+/// policy.
 fn moto(workspace: &Workspace, programs: &Programs, python: Option<&Python>) -> Result<Outcome> {
     let Some(python) = python else {
         return Ok(Outcome::Skipped("moto is not installed".to_owned()));
     };
+    getting_started::on_moto(workspace, python)?;
     simulation::on_moto(workspace, programs, python).map(|()| Outcome::Passed)
 }
 
-/// jit-aws's signer and parsers against ministack, which each of these tests starts for itself.
+/// jit-aws's signer and parsers against ministack, which each of these tests starts for itself; and the contracts of the ledger and the
+/// queues against one that serves both.
 fn ministack(workspace: &Workspace) -> Result<Outcome> {
     let program = match Python::ministack(workspace) {
         Ok(program) => program,
@@ -136,7 +140,16 @@ fn ministack(workspace: &Workspace) -> Result<Outcome> {
     };
     let mut cargo = command::cargo(&workspace.root);
     // No `-p`, as it would build everything once more with the features of one package.
-    cargo.args(["test", "--locked", "--test", "ministack", "--", "--nocapture"]);
+    cargo.args(["test", "--locked", "--test", "ministack", "--test", "emulator", "--", "--nocapture"]);
+    // It writes its process id there.
+    let folder = workspace.target.join("ministack");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let emulator = Emulator::start(|port| {
+        let mut command = Command::new(&program);
+        command.env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string()).env("TMPDIR", &folder);
+        command
+    })?;
+    cargo.env("JIT_AWS_ENDPOINT", emulator.url());
     command::run(cargo.env("JIT_MINISTACK", program)).map(|()| Outcome::Passed)
 }
 

@@ -9,6 +9,8 @@ mod boot;
 mod checks;
 mod command;
 mod components;
+mod emulator;
+mod getting_started;
 mod manifest;
 mod npm;
 mod python;

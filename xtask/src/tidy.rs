@@ -24,6 +24,9 @@ mod variables;
 use fault::{Fault, Findings};
 use tree::Tree;
 
+#[cfg(test)]
+pub(crate) use policies::PLACEHOLDERS;
+
 /// A check: what it says of the whole tree.
 type Check = fn(&Workspace, &Tree, &mut Findings);
 

@@ -13,7 +13,7 @@ use crate::workspace::{FUNCTIONS, Workspace};
 const FOLDER: &str = "infra/aws/policies";
 
 /// What a file leaves open. Terraform's `templatefile` and CloudFormation's `Fn::Sub` both fill `${Name}`.
-const PLACEHOLDERS: [&str; 10] = [
+pub(crate) const PLACEHOLDERS: [&str; 10] = [
     "Account",
     "Deployment",
     "JobsDeadLetterQueue",
