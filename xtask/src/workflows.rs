@@ -20,6 +20,8 @@ use crate::workspace::Workspace;
 const OURS: &str = ".github/workflows";
 /// Those that jitr wrote, and what it wrote them from.
 const WRITTEN: &str = "crates/jit-cli/tests/plan";
+/// act's settings: jobs run on this machine, not in containers. Without a file of settings it asks on a terminal, and waits.
+const SETTINGS: &str = "--platform=ubuntu-latest=-self-hosted\n--platform=linux=-self-hosted\n";
 /// The source of the chain that act runs.
 const PLAIN: &str = "crates/jit-cli/tests/plan/plain.yml";
 /// Its last batch: what starts another would ask GitHub.
@@ -72,11 +74,12 @@ fn run(workspace: &Workspace, programs: &Programs, python: &Python, arguments: &
     let mut jitr = Command::new(programs.path(PROGRAM));
     jitr.args(["plan", PLAIN, "--job-minutes=25", "--limit=60m", "--out"]).arg(&workflows).args(arguments);
     command::output(jitr.current_dir(&workspace.root))?;
+    fs::write(folder.join(".actrc"), SETTINGS).context("cannot write act's settings")?;
     git(&["add", "."])?;
     git(&["commit", "--quiet", "--message=plan"])?;
     let act = |arguments: &[&str]| {
         let mut act = Command::new(python.program("act"));
-        // act asks on its first run which image to use, and keeps what it fetches, below the home folder.
+        // It keeps what it fetches below the home folder.
         act.current_dir(&folder)
             .env("HOME", &folder)
             .env("XDG_CONFIG_HOME", &folder)
@@ -95,8 +98,7 @@ fn run(workspace: &Workspace, programs: &Programs, python: &Python, arguments: &
         return Ok(());
     }
     let batch = format!("batch={LAST}");
-    let machine = ["--platform=ubuntu-latest=-self-hosted", "--platform=linux=-self-hosted"];
-    let ran = act(&[&["--input", &batch, "--input", "chain=", "--input", "failed="][..], &machine].concat())?;
+    let ran = act(&["--input", &batch, "--input", "chain=", "--input", "failed="])?;
     for expected in EXPECTED {
         if !ran.contains(expected) {
             bail!("act did not print `{expected}`:\n{ran}");
