@@ -2,7 +2,7 @@
 //! another's.
 
 use jit_control::effects::memory::MemoryEffects;
-use jit_control::lease::Held;
+use jit_control::lease::{Asked, Held};
 use jit_control::settings::Component;
 use jit_control::shell::Shell;
 
@@ -16,18 +16,13 @@ fn scaleup<'a>(stage: &Stage, effects: &'a MemoryEffects) -> Shell<'a, MemoryEff
 fn take(stage: &Stage) -> Option<Held> {
     let effects = stage.effects.another();
     let shell = scaleup(stage, &effects);
-    let taken = async {
-        match shell.free_lease().await.unwrap() {
-            Some(free) => shell.take_lease(free).await.unwrap(),
-            None => None,
-        }
-    };
-    effects.run(taken).unwrap()
+    effects.run(scaleup(stage, &effects).take_lease()).unwrap().unwrap()
 }
 
-fn give_back(stage: &Stage, held: Held) {
+/// Gives it back; whether another look was asked for.
+fn give_back(stage: &Stage, held: Held) -> Asked {
     let effects = stage.effects.another();
-    effects.run(scaleup(stage, &effects).release_lease(held)).unwrap().unwrap();
+    effects.run(scaleup(stage, &effects).release_lease(held)).unwrap().unwrap()
 }
 
 fn launched(stage: &Stage) -> usize {
@@ -44,7 +39,7 @@ fn a_drain_that_meets_another_receives_and_launches_nothing() {
     let before = waiting();
     stage.tick(Component::Scaleup);
     assert_eq!((launched(&stage), waiting()), (0, before));
-    give_back(&stage, held);
+    assert_eq!(give_back(&stage, held), Asked::Somebody, "the other was told that there is more");
     stage.tick(Component::Scaleup);
     assert_eq!((launched(&stage), waiting()), (2, 0));
 }
@@ -69,8 +64,8 @@ fn who_was_late_does_not_give_back_the_lease_of_another() {
     let late = take(&stage).expect("nobody has it");
     stage.wait(25);
     let other = take(&stage).expect("it has ended");
-    give_back(&stage, late);
+    assert_eq!(give_back(&stage, late), Asked::Nobody);
     assert!(take(&stage).is_none(), "the other still has it");
-    give_back(&stage, other);
+    assert_eq!(give_back(&stage, other), Asked::Nobody);
     assert!(take(&stage).is_some());
 }
