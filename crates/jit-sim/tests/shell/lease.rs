@@ -15,7 +15,6 @@ fn scaleup<'a>(stage: &Stage, effects: &'a MemoryEffects) -> Shell<'a, MemoryEff
 /// Takes scaleup's lease in an invocation of its own; none while it is held.
 fn take(stage: &Stage) -> Option<Held> {
     let effects = stage.effects.another();
-    let shell = scaleup(stage, &effects);
     effects.run(scaleup(stage, &effects).take_lease()).unwrap().unwrap()
 }
 
