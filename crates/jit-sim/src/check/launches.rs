@@ -5,7 +5,8 @@
 //! **Demand** of a class: accepted jobs whose record says that they want a runner, or said so while the decision may have been
 //! made, or that have no record yet.
 //! **Supply** of a class: the new batch's slots, the open slots of its other batches, and live instances that have not begun a
-//! job, are healthy, are not retired by their record, and do not come from a try that was declared doubtful (that is slack).
+//! job, are healthy, are not retired by their record nor overdue by it, and do not come from a try that was declared doubtful (that
+//! is slack).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +16,7 @@ use jit_control::ledger::{Kind, Record};
 use jit_control::stored::Stored as _;
 use jit_control::time::jiff_time;
 use jit_domain::class::{Batch, Class, Outcome};
+use jit_domain::decide::supply::claim_deadline;
 use jit_domain::instance::{Instance, InstancePhase};
 use jit_domain::job::Job;
 use jit_fakes::cloud::{Ec2Instance, InstanceState};
@@ -117,7 +119,7 @@ impl Checks {
         let demand = self.demand(now, name.as_str()).saturating_sub(unnoticed);
         let slots: u32 = class.open_batches().map(Batch::open_slots).sum();
         let machines: Vec<&str> = (world.aws.live_instances())
-            .filter(|i| tag(i, CLASS) == name.as_str() && self.is_supply(world, i))
+            .filter(|i| tag(i, CLASS) == name.as_str() && self.is_supply(now, world, i))
             // One that is launched and not yet told of is still an open slot.
             .filter(|i| class.batches.iter().any(|b| b.instances.iter().any(|key| key.id == i.id)))
             // One that claimed before its launch was answered is no supply until a decision may have seen its record.
@@ -193,9 +195,17 @@ impl Checks {
         job.is_demand() || until.is_some_and(|until| now.duration_since(*until) < DECIDING)
     }
 
-    fn is_supply(&self, world: &World, instance: &Ec2Instance) -> bool {
+    fn is_supply(&self, now: Timestamp, world: &World, instance: &Ec2Instance) -> bool {
         let attempt = (tag(instance, BATCH).to_owned(), tag(instance, TRY).to_owned());
         if self.launches.doubtful.contains(&attempt) || instance.interruption_at.is_some() {
+            return false;
+        }
+        // Unclaimed for so long it is supply no more, by the design's own rule: after an outage of ours it may still claim, and serve.
+        let is_overdue = |record: &Instance| {
+            let is_unclaimed = record.phase == InstancePhase::Launched && record.waiting_since.is_none();
+            is_unclaimed && jiff_time(claim_deadline(record, None, None)) < now
+        };
+        if self.mirror.instances.get(&instance.id).is_some_and(is_overdue) {
             return false;
         }
         // GitHub may have given it a job that its agent has not picked up yet.
