@@ -39,16 +39,25 @@ impl Emulator {
 
     fn wait(&mut self) -> Result<()> {
         let began = Instant::now();
-        while TcpStream::connect_timeout(&self.address, CONNECT_MAX).is_err() {
+        loop {
+            thread::sleep(START_PAUSE);
             if let Some(status) = self.child.try_wait()? {
                 bail!("the emulator ended before it served: {status}");
+            }
+            if self.serves() {
+                return Ok(());
             }
             if began.elapsed() > START_MAX {
                 bail!("the emulator does not serve after {} s", START_MAX.as_secs());
             }
-            thread::sleep(START_PAUSE);
         }
-        Ok(())
+    }
+
+    /// Whether somebody takes a connection. One from a port of loopback to itself succeeds where nobody listens, and shows nothing.
+    fn serves(&self) -> bool {
+        let ours =
+            TcpStream::connect_timeout(&self.address, CONNECT_MAX).and_then(|stream| stream.local_addr());
+        ours.is_ok_and(|ours| ours != self.address)
     }
 
     /// Its address, as `JIT_AWS_ENDPOINT` takes it.
