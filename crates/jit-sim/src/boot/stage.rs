@@ -36,9 +36,11 @@ pub(super) const AGENT_VERSION: &str = "2.336.0";
 const METADATA: &str = "169.254.169.254:80";
 /// The agent's address in the configuration, which wants one with https; machines are told the front's.
 const ARCHIVE: &str = "https://agents.example.com/agent.tar.gz";
-/// How long the control plane may take to launch, and to find that nothing is left.
+/// How long the control plane may take to launch.
 const LAUNCH_MAX: Duration = Duration::from_secs(60);
-const EMPTY_MAX: Duration = Duration::from_secs(120);
+/// How long it may take to find that nothing is left: a replacement launched for a machine that booted too slowly here has nobody
+/// who boots it, and ends by `unclaimed_max`.
+const EMPTY_MAX: Duration = Duration::from_secs(180);
 /// How often it is looked meanwhile, and how often a function is woken for it.
 const LOOK: Duration = Duration::from_millis(50);
 const WAKE: Duration = Duration::from_secs(1);
@@ -334,7 +336,12 @@ impl Stage {
         };
         match tokio::time::timeout(EMPTY_MAX, emptied).await {
             Ok(emptied) => emptied,
-            Err(_) => bail!("left after {} s: {:?}", EMPTY_MAX.as_secs(), self.left().await?),
+            Err(_) => bail!(
+                "left after {} s: {:?}; the ledger holds {:?}",
+                EMPTY_MAX.as_secs(),
+                self.left().await?,
+                self.program.books().await?
+            ),
         }
     }
 
