@@ -39,8 +39,9 @@ const ARCHIVE: &str = "https://agents.example.com/agent.tar.gz";
 /// How long the control plane may take to launch.
 const LAUNCH_MAX: Duration = Duration::from_secs(60);
 /// How long it may take to find that nothing is left: a replacement launched for a machine that booted too slowly here has nobody
-/// who boots it, and ends by `unclaimed_max`.
-const EMPTY_MAX: Duration = Duration::from_secs(180);
+/// who boots it. It ends after `unclaimed_max` (120 s here) and the 60 s in which a retired machine may power itself off, and each
+/// is found by a tick; the rest is for a machine that is busy.
+const EMPTY_MAX: Duration = Duration::from_secs(240);
 /// How often it is looked meanwhile, and how often a function is woken for it.
 const LOOK: Duration = Duration::from_millis(50);
 const WAKE: Duration = Duration::from_secs(1);
@@ -327,7 +328,8 @@ impl Stage {
     async fn until_empty(&self) -> Result<()> {
         let emptied = async {
             while self.left().await? != Left::default() {
-                for function in ["rebalancer", "lifecycle", "scaledown"] {
+                // lifecycle first: a `completed` that waits in its queue is no gap for rebalancer to send.
+                for function in ["lifecycle", "rebalancer", "scaledown"] {
                     self.program.wake(function).await;
                 }
                 tokio::time::sleep(WAKE).await;
