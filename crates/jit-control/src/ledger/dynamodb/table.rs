@@ -10,16 +10,13 @@ pub const OPEN_INDEX: &str = "open";
 /// The attribute that DynamoDB's time to live is to be set to.
 pub const TIME_TO_LIVE: &str = "exp";
 
-/// The actions that the ledger needs on the table, and `Query` on its index too. A transaction takes the rights of its parts.
+/// The actions that the functions need on the table, and `Query` on its index too. A transaction takes the rights of its parts.
+/// To delete, in a transaction, what is expected not to be there takes `dynamodb:ConditionCheckItem` as well; no function does
+/// that, so none has the right.
 ///
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>
-pub const ACTIONS: [&str; 5] = [
-    "dynamodb:GetItem",
-    "dynamodb:BatchGetItem",
-    "dynamodb:Query",
-    "dynamodb:UpdateItem",
-    "dynamodb:ConditionCheckItem",
-];
+pub const ACTIONS: [&str; 4] =
+    ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:UpdateItem"];
 
 /// The input of CreateTable. The index must be there from the beginning: DynamoDB cannot add a local one later.
 /// Afterwards [`time_to_live`] is due.

@@ -30,7 +30,8 @@ impl World {
     pub(super) fn new(seed: u64) -> Self {
         let effects = MemoryEffects::new(seed);
         let mut aws = cloud::Aws::new(AwsConfig { seed, ..AwsConfig::default() });
-        aws.add_principal(Principal::new("scaleup", "AKIASCALEUP", "secret".into(), &table::ACTIONS));
+        let rights: Vec<&str> = table::ACTIONS.into_iter().chain(["dynamodb:ConditionCheckItem"]).collect();
+        aws.add_principal(Principal::new("scaleup", "AKIASCALEUP", "secret".into(), &rights));
         let now = jiff_time(effects.now());
         let text = |error: String| panic!("{error}");
         aws.dynamodb_mut().create_table(REGION, &table::create_table(TABLE), now).unwrap_or_else(text);

@@ -113,7 +113,7 @@ mod tests {
                 ("Query", json!({ "TableName": table, "IndexName": "open" })),
                 (
                     "TransactWriteItems",
-                    json!({ "TransactItems": [{ "Update": write }, { "ConditionCheck": write }] }),
+                    json!({ "TransactItems": [{ "Update": write }, { "Update": write }] }),
                 ),
             ]
         };
