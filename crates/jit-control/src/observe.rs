@@ -82,6 +82,7 @@ pub async fn begin<E: Effects>(
     queue: QueueName,
 ) -> Result<Option<(Held, Batch)>, Failure> {
     for _ in 0..limits::LEASE_TRIES_MAX {
+        shell.check_time("looking into a queue")?;
         let (lease, glance) = future::join(shell.take_lease(), shell.queue.glance(queue)).await;
         // What hinders the look hinders the receive after it, and is told there.
         let glance = glance.unwrap_or_default();
@@ -94,19 +95,32 @@ pub async fn begin<E: Effects>(
                 }
             };
         }
-        let handles: Vec<String> = glance.messages.into_iter().map(|message| message.handle).collect();
-        if !handles.is_empty()
-            && let Err(error) = shell.queue.give_back(queue, &handles).await
-        {
-            shell.failed("messages were not given back and come again later", &error);
-        }
+        give_back(shell, queue, glance).await;
+        // Only now, for who is asked must find what was given back. A lease that could not be tried may well be held: who holds it
+        // is asked in that case too.
+        let is_asked = shell.ask_for_another_look().await;
         lease?;
-        // Only now, for who is asked must find what was given back.
-        if shell.ask_for_another_look().await? {
+        if is_asked? {
             return Ok(None);
         }
     }
     Ok(None)
+}
+
+/// Gives back what a look brought to who has no lease.
+async fn give_back<E: Effects>(shell: &Shell<'_, E>, queue: QueueName, glance: Glance) {
+    let handles: Vec<String> = glance.messages.into_iter().map(|message| message.handle).collect();
+    if handles.is_empty() {
+        return;
+    }
+    match shell.queue.give_back(queue, &handles).await {
+        Ok(left) if left.is_empty() => {}
+        Ok(left) => {
+            shell
+                .warn("messages were not given back and come again later", json!({ "messages": left.len() }));
+        }
+        Err(error) => shell.failed("messages were not given back and come again later", &error),
+    }
 }
 
 /// Receives what a first look left.

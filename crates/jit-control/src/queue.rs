@@ -87,12 +87,12 @@ pub trait Queue {
     /// [`QueueError`].
     async fn receive(&self, queue: QueueName, most: usize) -> Result<Vec<Message>, QueueError>;
 
-    /// Gives back messages that this invocation will not deal with, so that they can be received at once. One that cannot be given
-    /// back comes again by itself.
+    /// Gives back messages that this invocation will not deal with, so that they can be received at once; returns the handles that
+    /// could not be given back, whose messages come again by themselves. One already gone is fine.
     ///
     /// # Errors
     /// [`QueueError`] when none could be tried.
-    async fn give_back(&self, queue: QueueName, handles: &[String]) -> Result<(), QueueError>;
+    async fn give_back(&self, queue: QueueName, handles: &[String]) -> Result<Vec<String>, QueueError>;
 
     /// Deletes messages; returns the handles that could not be deleted. One already gone is fine.
     ///

@@ -58,7 +58,7 @@ impl<E: Effects> Queue for AnyQueue<'_, E> {
         }
     }
 
-    async fn give_back(&self, queue: QueueName, handles: &[String]) -> Result<(), QueueError> {
+    async fn give_back(&self, queue: QueueName, handles: &[String]) -> Result<Vec<String>, QueueError> {
         match self {
             Self::KeyValue(queues) => queues.give_back(queue, handles).await,
             Self::Sqs(queues) => queues.give_back(queue, handles).await,

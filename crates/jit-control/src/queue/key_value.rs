@@ -72,8 +72,8 @@ impl<E: Effects> Queue for KeyValueQueue<'_, E> {
     }
 
     /// A message that was received is not hidden here, so that there is nothing to do.
-    async fn give_back(&self, _: QueueName, _: &[String]) -> Result<(), QueueError> {
-        Ok(())
+    async fn give_back(&self, _: QueueName, _: &[String]) -> Result<Vec<String>, QueueError> {
+        Ok(Vec::new())
     }
 
     async fn delete(&self, queue: QueueName, handles: &[String]) -> Result<Vec<String>, QueueError> {

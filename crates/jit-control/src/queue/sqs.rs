@@ -171,11 +171,38 @@ impl<'e, E: Effects> SqsQueue<'e, E> {
         round
     }
 
-    /// Deletes up to ten messages; returns those that are still there, as far as SQS says.
-    async fn delete_batch(&self, batch: &MessageBatch) -> Result<Vec<String>, CallError> {
+    /// Deletes or gives back messages, ten in a call; returns those that are as they were, as far as SQS says.
+    async fn change_all(
+        &self,
+        queue: QueueName,
+        batches: Vec<MessageBatch>,
+    ) -> Result<Vec<String>, QueueError> {
+        let changes = batches.iter().map(|batch| async move { (batch, self.change(batch).await) });
+        let outcomes: Vec<_> = stream::iter(changes).buffer_unordered(CALLS_AT_ONCE_MAX).collect().await;
+        let (mut left, mut error, mut is_tried) = (Vec::new(), None, outcomes.is_empty());
+        for (batch, outcome) in outcomes {
+            match outcome {
+                Ok(stayed) => {
+                    is_tried = true;
+                    left.extend(stayed);
+                }
+                Err(failed) => {
+                    left.extend_from_slice(batch.handles());
+                    error = Some(failed);
+                }
+            }
+        }
+        match error {
+            Some(error) if !is_tried => Err(error.of(queue)),
+            _ => Ok(left),
+        }
+    }
+
+    /// Up to ten of them.
+    async fn change(&self, batch: &MessageBatch) -> Result<Vec<String>, CallError> {
         let request = || batch.request(&self.endpoint);
         let failed = self.persist(request, CALL_TIMEOUT, |reply| batch.parse(reply)).await?;
-        // A handle that SQS does not know deletes nothing, now or later: emulators say so of a message that is gone already.
+        // A handle that SQS does not know changes nothing, now or later: emulators say so of a message that is gone already.
         let left = failed.into_iter().filter(|failed| failed.class != ErrorClass::ReceiptHandleInvalid);
         Ok(left.map(|failed| failed.receipt_handle).collect())
     }
@@ -273,41 +300,15 @@ impl<E: Effects> Queue for SqsQueue<'_, E> {
         }
     }
 
-    /// What cannot be given back comes again once its time is over.
-    async fn give_back(&self, queue: QueueName, handles: &[String]) -> Result<(), QueueError> {
-        let batches = MessageBatch::giving_back(&self.urls(queue).live, handles);
-        let gifts = batches
-            .iter()
-            .map(|batch| self.call(batch.request(&self.endpoint), CALL_TIMEOUT, |reply| batch.parse(reply)));
-        let outcomes: Vec<_> = stream::iter(gifts).buffer_unordered(CALLS_AT_ONCE_MAX).collect().await;
-        match outcomes.into_iter().find_map(Result::err) {
-            Some(error) => Err(error.of(queue)),
-            None => Ok(()),
-        }
+    /// What cannot be given back comes again once its time is over. To give back what another has received meanwhile lets it be
+    /// received twice, which harms nothing.
+    async fn give_back(&self, queue: QueueName, handles: &[String]) -> Result<Vec<String>, QueueError> {
+        self.change_all(queue, MessageBatch::giving_back(&self.urls(queue).live, handles)).await
     }
 
     /// As the contract says. A success says little at SQS: a message may come again after it, which harms nothing.
     async fn delete(&self, queue: QueueName, handles: &[String]) -> Result<Vec<String>, QueueError> {
-        let batches = MessageBatch::deleting(&self.urls(queue).live, handles);
-        let deletions = batches.iter().map(|batch| async move { (batch, self.delete_batch(batch).await) });
-        let outcomes: Vec<_> = stream::iter(deletions).buffer_unordered(CALLS_AT_ONCE_MAX).collect().await;
-        let (mut left, mut error, mut is_tried) = (Vec::new(), None, outcomes.is_empty());
-        for (batch, outcome) in outcomes {
-            match outcome {
-                Ok(stayed) => {
-                    is_tried = true;
-                    left.extend(stayed);
-                }
-                Err(failed) => {
-                    left.extend_from_slice(batch.handles());
-                    error = Some(failed);
-                }
-            }
-        }
-        match error {
-            Some(error) if !is_tried => Err(error.of(queue)),
-            _ => Ok(left),
-        }
+        self.change_all(queue, MessageBatch::deleting(&self.urls(queue).live, handles)).await
     }
 
     /// The dead letter is the message itself with the reason as the attribute `why`, so that it can be moved back as it is.

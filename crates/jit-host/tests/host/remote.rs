@@ -83,8 +83,8 @@ impl Queue for Remote {
     }
 
     /// Nothing is hidden from others there.
-    async fn give_back(&self, _: QueueName, _: &[String]) -> Result<(), QueueError> {
-        Ok(())
+    async fn give_back(&self, _: QueueName, _: &[String]) -> Result<Vec<String>, QueueError> {
+        Ok(Vec::new())
     }
 
     async fn delete(&self, queue: QueueName, handles: &[String]) -> Result<Vec<String>, QueueError> {

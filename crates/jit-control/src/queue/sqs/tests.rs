@@ -311,6 +311,31 @@ fn handles_that_stay_are_named_and_a_failure_of_all_is_an_error() {
 }
 
 #[test]
+fn what_a_throttled_call_gives_back_is_given_back_by_the_next() {
+    const ACTION: &str = "ChangeMessageVisibilityBatch";
+    let world = World::new(|_| {});
+    let queue = world.queue();
+    for n in 0..12 {
+        world.run(world.queue_and_send(n));
+    }
+    let received = || world.run(queue.receive(Lifecycle, 500)).unwrap();
+    let handles = |messages: Vec<Message>| messages.into_iter().map(|m| m.handle).collect::<Vec<String>>();
+    let first = handles(received());
+    world.fault(ACTION, 4, Fault::refused(400, "RequestThrottled"));
+    assert_eq!(world.run(queue.give_back(Lifecycle, &first)), Ok(Vec::new()));
+    let second = handles(received());
+    assert_eq!(second.len(), 12, "nobody waits until they come by themselves");
+    // A batch that is never taken is named; the other one is given back.
+    world.cloud.borrow_mut().faults.on_nth(ACTION, 1, Fault::refused(403, "AccessDenied"));
+    let left = world.run(queue.give_back(Lifecycle, &second)).unwrap();
+    assert!(left == second[..10] || left == second[10..], "{left:?}");
+    assert_eq!(received().len(), 12 - left.len());
+    world.fault(ACTION, 3, Fault::refused(400, "RequestThrottled"));
+    let gift = world.run(queue.give_back(Lifecycle, &second[..1]));
+    assert!(matches!(gift, Err(QueueError::Busy { .. })), "{gift:?}");
+}
+
+#[test]
 fn a_dead_letter_is_the_message_itself_with_its_reason() {
     let world = World::new(|_| {});
     let queue = world.queue();
