@@ -42,13 +42,14 @@ pub async fn run<E: Effects>(shell: &Shell<'_, E>, settings: &KeeperSettings) ->
     for round in 0..limits::DRAIN_LOOKS_MAX {
         let Some((lease, batch)) = observe::begin(shell, QueueName::Lifecycle).await? else { break };
         let messages = batch.received;
-        drain(shell, batch).await;
+        let done = drain(shell, batch).await;
         let ended = if round == 0 { end_retired(shell, settings).await } else { Ok(0) };
         let asked = shell.release_lease(lease).await?;
         total.messages += messages;
         total.terminated += ended?;
-        // The first look is followed by another even when it found nothing: a nudge may have met the lease meanwhile.
-        if messages == 0 && asked == Asked::Nobody && round > 0 || !shell.has_time() {
+        // The first look is followed by another even when it found nothing: a nudge may have met the lease meanwhile. Messages that
+        // stay are no reason to look again: they would be found at every look.
+        if done == 0 && asked == Asked::Nobody && round > 0 || !shell.has_time() {
             break;
         }
     }
@@ -60,7 +61,8 @@ pub async fn run<E: Effects>(shell: &Shell<'_, E>, settings: &KeeperSettings) ->
     Ok(total)
 }
 
-async fn drain<E: Effects>(shell: &Shell<'_, E>, batch: Batch) {
+/// One drain under the lease. Returns how many messages are done with.
+async fn drain<E: Effects>(shell: &Shell<'_, E>, batch: Batch) -> usize {
     let recorded = observe::record(shell, &batch.jobs).await;
     let mut done = batch.hints;
     for (id, told) in &batch.jobs {
@@ -72,7 +74,7 @@ async fn drain<E: Effects>(shell: &Shell<'_, E>, batch: Batch) {
             done.extend(told.handles.iter().cloned());
         }
     }
-    observe::forget(shell, QueueName::Lifecycle, &done).await;
+    batch.buried + observe::forget(shell, QueueName::Lifecycle, &done).await
 }
 
 /// Carries what was told of a job to the instances. Whether all is written.

@@ -38,17 +38,12 @@ pub struct Batch {
     pub hints: Vec<String>,
     /// Messages received, also those that could not be used.
     pub received: usize,
+    /// Messages moved to the dead letters.
+    pub buried: usize,
 }
 
 /// Sorts what was received. What can never be used goes to the dead letters; what is too new for this release stays.
-///
-/// # Errors
-/// [`Failure`] when a dead letter could not be moved.
-async fn sort<E: Effects>(
-    shell: &Shell<'_, E>,
-    queue: QueueName,
-    messages: Vec<Received>,
-) -> Result<Batch, Failure> {
+async fn sort<E: Effects>(shell: &Shell<'_, E>, queue: QueueName, messages: Vec<Received>) -> Batch {
     let mut batch = Batch { received: messages.len(), ..Batch::default() };
     for message in messages {
         match Message::decode(&message.body) {
@@ -58,10 +53,10 @@ async fn sort<E: Effects>(
                 job.handles.push(message.handle);
             }
             Ok(Message::Class(_)) => batch.hints.push(message.handle),
-            Err(error) => refuse(shell, queue, &message, error).await?,
+            Err(error) => batch.buried += usize::from(refuse(shell, queue, &message, error).await),
         }
     }
-    Ok(batch)
+    batch
 }
 
 impl Batch {
@@ -138,25 +133,30 @@ async fn receive<E: Effects>(
             Err(error) => shell.failed("only a part of the messages was received", &error),
         }
     }
-    sort(shell, queue, messages).await
+    Ok(sort(shell, queue, messages).await)
 }
 
+/// Moves what can never be used to the dead letters; whether that is done. One that cannot be moved stays and holds up no other.
 async fn refuse<E: Effects>(
     shell: &Shell<'_, E>,
     queue: QueueName,
     message: &Received,
     error: MessageError,
-) -> Result<(), Failure> {
+) -> bool {
     match error {
         MessageError::Newer { v } => {
             shell.error("a message is too new for this release and stays in its queue", json!({ "v": v }));
+            false
         }
         malformed @ MessageError::Malformed { .. } => {
             shell.error("a message cannot be used", json!({ "cause": malformed.to_string() }));
-            shell.queue.dead_letter(queue, message, &malformed.to_string()).await?;
+            let moved = shell.queue.dead_letter(queue, message, &malformed.to_string()).await;
+            if let Err(error) = &moved {
+                shell.failed("a dead letter was not moved; the message stays", error);
+            }
+            moved.is_ok()
         }
     }
-    Ok(())
 }
 
 /// A job's record after its observations.
@@ -227,14 +227,22 @@ fn class_of(policy: &Policy, told: &Observation) -> Option<(PoolName, ClassKey)>
     Some((identity.pool, key))
 }
 
-/// Deletes messages whose observations are recorded. Those that stay are received again, which does no harm.
-pub async fn forget<E: Effects>(shell: &Shell<'_, E>, queue: QueueName, handles: &[String]) {
+/// Deletes messages whose observations are recorded, and says how many. Those that stay are received again, which does no harm.
+pub async fn forget<E: Effects>(shell: &Shell<'_, E>, queue: QueueName, handles: &[String]) -> usize {
     if handles.is_empty() {
-        return;
+        return 0;
     }
     match shell.queue.delete(queue, handles).await {
-        Ok(left) if left.is_empty() => {}
-        Ok(left) => shell.warn("messages were not deleted and come again", json!({ "messages": left.len() })),
-        Err(error) => shell.failed("messages were not deleted and come again", &error),
+        Ok(left) => {
+            if !left.is_empty() {
+                let fields = json!({ "messages": left.len() });
+                shell.warn("messages were not deleted and come again", fields);
+            }
+            handles.len().saturating_sub(left.len())
+        }
+        Err(error) => {
+            shell.failed("messages were not deleted and come again", &error);
+            0
+        }
     }
 }

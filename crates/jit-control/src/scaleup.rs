@@ -37,6 +37,8 @@ type Texts = BTreeMap<Digest, UserData>;
 pub struct Summary {
     /// Messages received.
     pub messages: usize,
+    /// Messages done with: deleted, or moved to the dead letters.
+    pub done: usize,
     /// Requests sent to a cloud.
     pub launches: usize,
     /// Instances that these made.
@@ -46,6 +48,8 @@ pub struct Summary {
 /// Drains the jobs queue and decides for every class. A drain that finds another at work leaves at once: its message is in the
 /// queue, and the other looks again after it has released the lease.
 ///
+/// No look is taken when it is too late to launch: what is queued then stays for the next nudge or tick, which launches at once.
+///
 /// # Errors
 /// [`Failure`]; the next tick goes on.
 pub async fn run<E: Effects>(shell: &Shell<'_, E>, settings: &ScaleupSettings) -> Result<Summary, Failure> {
@@ -53,6 +57,9 @@ pub async fn run<E: Effects>(shell: &Shell<'_, E>, settings: &ScaleupSettings) -
     let mut total = Summary::default();
     let mut images = Images::new(&shell.policy);
     for round in 0..limits::DRAIN_LOOKS_MAX {
+        if round > 0 && is_too_late(shell) {
+            break;
+        }
         let Some((lease, batch)) = observe::begin(shell, QueueName::Jobs).await? else { break };
         let is_more = batch.received > 0;
         // Capacity, caps and unknown tries move without a message: the first look always decides.
@@ -64,14 +71,16 @@ pub async fn run<E: Effects>(shell: &Shell<'_, E>, settings: &ScaleupSettings) -
         let asked = shell.release_lease(lease).await?;
         let summary = drained?;
         total.messages += summary.messages;
+        total.done += summary.done;
         total.launches += summary.launches;
         total.instances += summary.instances;
-        if !is_more && asked == Asked::Nobody && round > 0 || !shell.has_time() {
+        // Messages that stay are no reason to look again: they would be found at every look.
+        if summary.done == 0 && asked == Asked::Nobody && round > 0 {
             break;
         }
     }
     shell.note_schedule(ran_at).await?;
-    let Summary { messages, launches, instances } = total;
+    let Summary { messages, done: _, launches, instances } = total;
     if total != Summary::default() {
         shell.info(
             "drained the jobs queue",
@@ -81,6 +90,11 @@ pub async fn run<E: Effects>(shell: &Shell<'_, E>, settings: &ScaleupSettings) -
     Ok(total)
 }
 
+/// Whether a launch would not be begun any more. To write a try then would leave it open, and nobody repeats it before its time.
+fn is_too_late<E: Effects>(shell: &Shell<'_, E>) -> bool {
+    shell.elapsed() >= limits::LAUNCH_STARTS_BEFORE
+}
+
 /// One drain under the lease. What does not depend on each other is asked at once: seconds count between a job and its instance.
 async fn drain<E: Effects>(
     shell: &Shell<'_, E>,
@@ -88,7 +102,7 @@ async fn drain<E: Effects>(
     images: &mut Images<'_>,
     batch: &Batch,
 ) -> Result<Summary, Failure> {
-    let mut summary = Summary { messages: batch.received, ..Summary::default() };
+    let mut summary = Summary { messages: batch.received, done: batch.buried, ..Summary::default() };
     let wanted = batch.classes(&shell.policy);
     let reads = future::join3(
         observe::record(shell, &batch.jobs),
@@ -103,8 +117,11 @@ async fn drain<E: Effects>(
         }
     }
     world.complete(shell).await?;
-    let mut done: Option<Vec<String>> = Some(handles_of(batch, &recorded));
-    for round in 0..limits::DRAIN_ROUNDS_MAX {
+    let mut handles = handles_of(batch, &recorded);
+    for _ in 0..limits::DRAIN_ROUNDS_MAX {
+        if is_too_late(shell) {
+            break;
+        }
         let now = shell.now();
         stamp.unresolved.clone_from(images.unresolved());
         let plan = |policy: &Policy, stamp: &Stamp| {
@@ -117,8 +134,15 @@ async fn drain<E: Effects>(
         if launches && images.resolve(shell, &settings.aws).await {
             stamp.unresolved.clone_from(images.unresolved());
             steps = plan(images.policy(), &stamp);
+            if is_too_late(shell) {
+                break;
+            }
         }
-        let written = write(shell, &mut world, steps, done.take()).await?;
+        let told = std::mem::take(&mut handles);
+        let forgetting = observe::forget(shell, QueueName::Jobs, &told);
+        let (written, forgotten) = future::join(write(shell, &mut world, steps), forgetting).await;
+        summary.done += forgotten;
+        let written = written?;
         let sends: usize = written.iter().map(|s| s.sends.len()).sum();
         if sends == 0 {
             break;
@@ -126,10 +150,9 @@ async fn drain<E: Effects>(
         let made = launch(shell, settings, &mut world, (written, &texts)).await?;
         summary.launches += sends;
         summary.instances += made;
-        if shell.elapsed() >= limits::LAUNCH_STARTS_BEFORE || round + 1 == limits::DRAIN_ROUNDS_MAX {
-            break;
-        }
     }
+    // Recorded, but too late to be decided on: the next tick decides for every class.
+    summary.done += observe::forget(shell, QueueName::Jobs, &handles).await;
     Ok(summary)
 }
 
@@ -160,44 +183,36 @@ async fn stamp<E: Effects>(
     Ok((Stamp { user_data, claim_key, unresolved: BTreeSet::new() }, texts))
 }
 
-/// Writes each step, the pool's reservation before the class, and deletes the messages beside the first writes.
+/// Writes each step, the pool's reservation before the class.
 /// A step that lost is left out: who was quicker has decided, and the next look decides again.
 async fn write<E: Effects>(
     shell: &Shell<'_, E>,
     world: &mut World,
     steps: Vec<Step>,
-    done: Option<Vec<String>>,
 ) -> Result<Vec<Step>, Failure> {
-    let handles = done.unwrap_or_default();
-    let writing = async {
-        let mut written = Vec::new();
-        for step in steps {
-            shell.check_time("writing a class")?;
-            let pool = step.class.identity.pool.clone();
-            let mut writes = Vec::new();
-            if let Some(record) = &step.pool {
-                writes.push(world.write_pool(&pool, record));
-            }
-            writes.push(world.write_class(&step.key, &step.class));
-            if shell.commit(writes).await? {
-                if let Some(record) = &step.pool {
-                    world.wrote_pool(pool, record.clone());
-                }
-                world.wrote_class(step.key.clone(), step.class.clone());
-                report_wait(shell, &step);
-                written.push(step);
-            } else {
-                shell.info(
-                    "a class was decided by another invocation",
-                    json!({ "class.key": step.key.as_str() }),
-                );
-                break;
-            }
+    let mut written = Vec::new();
+    for step in steps {
+        shell.check_time("writing a class")?;
+        let pool = step.class.identity.pool.clone();
+        let mut writes = Vec::new();
+        if let Some(record) = &step.pool {
+            writes.push(world.write_pool(&pool, record));
         }
-        Ok(written)
-    };
-    let (written, ()) = future::join(writing, observe::forget(shell, QueueName::Jobs, &handles)).await;
-    written
+        writes.push(world.write_class(&step.key, &step.class));
+        if shell.commit(writes).await? {
+            if let Some(record) = &step.pool {
+                world.wrote_pool(pool, record.clone());
+            }
+            world.wrote_class(step.key.clone(), step.class.clone());
+            report_wait(shell, &step);
+            written.push(step);
+        } else {
+            shell
+                .info("a class was decided by another invocation", json!({ "class.key": step.key.as_str() }));
+            break;
+        }
+    }
+    Ok(written)
 }
 
 fn report_wait<E: Effects>(shell: &Shell<'_, E>, step: &Step) {
@@ -265,7 +280,7 @@ struct Sender<'s, 'e, E: Effects> {
 impl<E: Effects> Sender<'_, '_, E> {
     async fn send(&self, step: &Step, batch: &BatchId, n: u32) -> Option<Sent> {
         // A launch that could not end before the deadline is not begun: the try stays open, and anyone repeats it.
-        if self.shell.elapsed() >= limits::LAUNCH_STARTS_BEFORE {
+        if is_too_late(self.shell) {
             return None;
         }
         let known = step.class.batch(batch)?;

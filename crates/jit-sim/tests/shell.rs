@@ -8,6 +8,8 @@ mod stage;
 
 #[path = "shell/claim.rs"]
 mod claim;
+#[path = "shell/drain.rs"]
+mod drain;
 #[path = "shell/github.rs"]
 mod github;
 #[path = "shell/health.rs"]

@@ -215,7 +215,7 @@ pub(crate) fn policy() -> Policy {
         .expect("the configuration that is shipped is valid")
 }
 
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     Some(match name {
         "claim_key" => "k1:0123456789abcdef0123456789abcdef0123456789abcdef".to_owned(),
         "cron_token" => "a-cron-token-of-some-length-0123456789".to_owned(),

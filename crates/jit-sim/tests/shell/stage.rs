@@ -18,7 +18,7 @@ use jit_control::stored::Stored;
 use jit_control::time::jiff_time;
 use jit_domain::policy::Policy;
 use jit_fakes::cloud::Subnet;
-use jit_fakes::github::{Conclusion, JobSpec, RunId, WorkflowSpec};
+use jit_fakes::github::{Conclusion, Delivery, JobSpec, RunId, WorkflowSpec};
 use jit_fakes::instance::{InstanceSettings, UserData};
 use jit_fakes::model::ReplyLost;
 use jit_sim::world::{World, to_route, variables};
@@ -178,16 +178,24 @@ impl Stage {
 
     /// The same, but the last ones are lost.
     pub(crate) fn deliver_but(&self, lost: usize) {
-        let mut deliveries = self.world.borrow_mut().github.take_deliveries();
+        let mut deliveries = self.deliveries();
         deliveries.truncate(deliveries.len() - lost);
         for delivery in deliveries {
+            assert_eq!(self.call(Component::Webhook, Some(delivery)).status(), 202);
+        }
+    }
+
+    /// All deliveries that GitHub has for webhook, which nobody brings there.
+    pub(crate) fn deliveries(&self) -> Vec<Request> {
+        let deliveries = self.world.borrow_mut().github.take_deliveries();
+        let request = |delivery: Delivery| {
             let mut request = http::Request::post("/webhook");
             for (name, value) in &delivery.headers {
                 request = request.header(*name, value);
             }
-            let reply = self.call(Component::Webhook, Some(request.body(delivery.body).unwrap()));
-            assert_eq!(reply.status(), 202);
-        }
+            request.body(delivery.body).unwrap()
+        };
+        deliveries.into_iter().map(request).collect()
     }
 
     /// Queues jobs and lets scaleup launch for them.
