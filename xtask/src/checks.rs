@@ -127,7 +127,7 @@ fn moto(workspace: &Workspace, programs: &Programs, python: Option<&Python>) -> 
     let Some(python) = python else {
         return Ok(Outcome::Skipped("moto is not installed".to_owned()));
     };
-    getting_started::on_moto(workspace, python)?;
+    getting_started::on_moto(workspace, programs, python)?;
     simulation::on_moto(workspace, programs, python).map(|()| Outcome::Passed)
 }
 

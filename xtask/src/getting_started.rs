@@ -1,5 +1,6 @@
 //! The page that takes a reader from nothing to `spin up`, as a program: its blocks, and its commands for AWS run on moto.
-//! Not here: its blocks of configuration and its table, which `crates/jit-control/tests/getting_started.rs` holds against the code.
+//! The configuration and the variables that it leads to are given to `jitr check --env` as it says.
+//! Not here: what its configuration and its table mean, which `crates/jit-control/tests/getting_started.rs` holds against the code.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,13 +10,29 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::command;
 use crate::emulator::Emulator;
+use crate::manifest::CONFIGURATION;
 use crate::python::Python;
+use crate::reference::PROGRAM;
+use crate::simulation::Programs;
 use crate::workspace::{FUNCTIONS, Workspace};
 
 /// The page, below the root.
 const PAGE: &str = "docs/getting-started-spin.md";
 /// What the page's commands read of the tree, below the root.
 const POLICIES: &str = "infra/aws/policies";
+
+/// A GitHub App's private key, of the tests.
+const APP_KEY: &str = "crates/jit-sim/keys/app-private.pem";
+/// Begins the block that sets the variables and ends with the check of them.
+const VARIABLES: &str = "export SPIN_VARIABLE_GITHUB_APP_ID";
+/// The webhook secret, which a reader has chosen before.
+const SECRET: &str = r#"SPIN_VARIABLE_GITHUB_WEBHOOK_SECRET="...""#;
+
+/// What stands before that block: `jitr` as it is built already, and random digits without openssl.
+const TO_JITR: &str = r#"
+cargo() { test "$1 $2 $3 $4" = 'run -p jit-cli --'; shift 4; "$JITR" "$@"; }
+openssl() { test "$*" = 'rand -hex 32'; od -An -tx1 -N32 /dev/urandom | tr -d ' \n'; }
+"#;
 
 /// Version 1 of AWS's command line, the one that PyPI has, takes an old address of SQS over the one in the environment.
 const TO_MOTO: &str = r#"aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }"#;
@@ -46,6 +63,20 @@ fn blocks<'p>(page: &'p str, language: &str) -> Vec<&'p str> {
     found
 }
 
+/// The shipped configuration with the page's sections in the place of its own.
+fn configuration(page: &str, shipped: &str) -> Result<String> {
+    let mut text = shipped.to_owned();
+    for block in blocks(page, "toml") {
+        let header = block.lines().next().unwrap_or_default();
+        let (before, section) = text
+            .split_once(&format!("\n{header}\n"))
+            .with_context(|| format!("{CONFIGURATION} has no section {header}"))?;
+        let after = section.find("\n[").map_or("", |end| &section[end..]);
+        text = format!("{before}\n{block}{after}");
+    }
+    Ok(text)
+}
+
 /// Whether a block calls AWS's command line.
 fn calls_aws(block: &str) -> bool {
     block.split(|c: char| c.is_whitespace() || c == '(').any(|word| word == "aws")
@@ -74,7 +105,7 @@ fn stage(root: &Path, folder: PathBuf) -> Result<PathBuf> {
 ///
 /// # Errors
 /// A command of the page fails, or made something else.
-pub(crate) fn on_moto(workspace: &Workspace, python: &Python) -> Result<()> {
+pub(crate) fn on_moto(workspace: &Workspace, programs: &Programs, python: &Python) -> Result<()> {
     let page =
         fs::read_to_string(workspace.root.join(PAGE)).with_context(|| format!("cannot read {PAGE}"))?;
     let folder = stage(&workspace.root, workspace.target.join("getting-started"))?;
@@ -95,7 +126,26 @@ pub(crate) fn on_moto(workspace: &Workspace, python: &Python) -> Result<()> {
         let key = fs::read_to_string(folder.join(function).with_extension("key"))?;
         ensure!(key.split_whitespace().count() == 2, "{function}.key holds no key");
     }
+    check(workspace, programs, &page, &folder)?;
     println!("getting started: commands for aws run on moto, users={}", FUNCTIONS.len());
+    Ok(())
+}
+
+/// Runs the page's check on its configuration and its variables, with the keys that its commands made in `folder`.
+fn check(workspace: &Workspace, programs: &Programs, page: &str, folder: &Path) -> Result<()> {
+    let file = folder.join(CONFIGURATION);
+    fs::create_dir_all(file.parent().unwrap_or(folder))?;
+    let shipped = fs::read_to_string(workspace.root.join(CONFIGURATION))?;
+    fs::write(&file, configuration(page, &shipped)?)?;
+    fs::copy(workspace.root.join(APP_KEY), folder.join("app.private-key.pem"))?;
+    let block = blocks(page, "sh").into_iter().find(|block| block.starts_with(VARIABLES));
+    let block = block.with_context(|| format!("{PAGE} has no block that begins with `{VARIABLES}`"))?;
+    ensure!(block.contains(SECRET) && block.ends_with("check --env"), "{PAGE}: another block of variables");
+    let block = block.replace(SECRET, &SECRET.replace("...", "a-webhook-secret-of-some-length-0123456789"));
+    let mut shell = Command::new("sh");
+    shell.arg("-euc").arg(format!("{TO_JITR}\n{block}")).current_dir(folder);
+    command::output(shell.env("JITR", programs.path(PROGRAM)))
+        .with_context(|| format!("`jitr check --env` does not pass after {PAGE}"))?;
     Ok(())
 }
 
@@ -106,6 +156,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::manifest::{self, Addresses, MANIFESTS};
     use crate::tidy::PLACEHOLDERS;
 
     fn root() -> PathBuf {
@@ -187,6 +238,38 @@ mod tests {
             let [made, wanted] = [made, wanted].map(|text| serde_json::from_str::<Value>(&text).unwrap());
             assert_eq!(made, wanted, "{function}");
             assert_eq!(fs::read_to_string(folder.join(format!("{function}.key"))).unwrap(), "AKIA secret\n");
+        }
+    }
+
+    /// Records, messages and the image's parameter are in services that the shipped configuration does not reach.
+    #[test]
+    fn the_manifest_of_the_pages_configuration_names_the_hosts_of_its_services() {
+        let shipped = read(CONFIGURATION);
+        let configuration = configuration(&read(PAGE), &shipped).unwrap();
+        for manifest in MANIFESTS.map(read) {
+            let hosts = |configuration: &str| {
+                let text = manifest::with_hosts(&manifest, configuration, Addresses::default()).unwrap();
+                let written: toml_edit::DocumentMut = text.parse().unwrap();
+                let allowed = |name: &str| {
+                    let hosts = written["component"][name]["allowed_outbound_hosts"].as_array().unwrap();
+                    hosts.iter().map(|host| host.as_str().unwrap().to_owned()).collect::<BTreeSet<String>>()
+                };
+                FUNCTIONS.map(allowed)
+            };
+            for ((function, with), without) in
+                FUNCTIONS.iter().zip(hosts(&configuration)).zip(hosts(&shipped))
+            {
+                for service in ["dynamodb", "sqs", "ssm"] {
+                    let host = format!("https://{service}.us-east-1.amazonaws.com");
+                    let needs = match service {
+                        "ssm" => *function == "scaleup",
+                        "dynamodb" => *function != "webhook",
+                        _ => !["scaledown", "registrar"].contains(function),
+                    };
+                    assert!(!without.contains(&host), "{function} {host}");
+                    assert_eq!(with.contains(&host), needs, "{function} {host}: {with:?}");
+                }
+            }
         }
     }
 

@@ -39,8 +39,7 @@ const ARCHIVE: &str = "https://agents.example.com/agent.tar.gz";
 /// How long the control plane may take to launch.
 const LAUNCH_MAX: Duration = Duration::from_secs(60);
 /// How long it may take to find that nothing is left: a replacement launched for a machine that booted too slowly here has nobody
-/// who boots it. It ends after `unclaimed_max` (120 s here) and the 60 s in which a retired machine may power itself off, and each
-/// is found by a tick; the rest is for a machine that is busy.
+/// who boots it. It ends after `unclaimed_max` (120 s here), 60 s in which it may power itself off, and the ticks that find both.
 const EMPTY_MAX: Duration = Duration::from_secs(240);
 /// How often it is looked meanwhile, and how often a function is woken for it.
 const LOOK: Duration = Duration::from_millis(50);
