@@ -281,7 +281,7 @@ mod tests {
         }
         fs::write(folder.join("app.private-key.pem"), "pem").unwrap();
         let stubs = "cargo() { :; }\nopenssl() { echo 00; }";
-        let block = block_with("SPIN_VARIABLE_GITHUB_APP_ID");
+        let block = block_with(VARIABLES);
         let printed = run(&folder, &format!("{stubs}\n{block}\nenv"));
         let set: BTreeSet<String> = printed
             .lines()
@@ -289,16 +289,15 @@ mod tests {
             .map(|(name, _)| name.to_ascii_lowercase())
             .collect();
         assert!(set.len() >= 18, "{set:?}");
-        for manifest in ["spin.toml", "spin-http.toml"] {
-            let text = read(manifest);
+        for text in MANIFESTS.map(read) {
             let manifest: toml_edit::DocumentMut = text.parse().unwrap();
             let declared = manifest["variables"].as_table().unwrap();
             for name in &set {
                 assert!(declared.contains_key(name), "{name}");
             }
-            for function in FUNCTIONS {
-                assert!(set.contains(&format!("{function}_aws_secret_access_key")), "{function}");
-            }
+        }
+        for function in FUNCTIONS {
+            assert!(set.contains(&format!("{function}_aws_secret_access_key")), "{function}");
         }
     }
 

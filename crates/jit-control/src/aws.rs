@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use jit_aws::sigv4::SignedAt;
-use jit_aws::{Endpoint, ErrorDetail, Service, unknown_code};
+use jit_aws::{Credentials, Endpoint, ErrorDetail, Service, unknown_code};
 use jit_domain::ids::Region;
 use serde_json::json;
 
@@ -52,7 +52,7 @@ impl<'e, E: Effects> Aws<'e, E> {
     pub async fn send(
         &self,
         endpoint: &Endpoint,
-        mut request: Request,
+        request: Request,
         timeout: Duration,
     ) -> Result<Response, SendError> {
         let began = self.effects.now();
@@ -63,12 +63,8 @@ impl<'e, E: Effects> Aws<'e, E> {
         if left.is_zero() {
             return Err(SendError::NotSent("fetching the rights in AWS took all the time".to_owned()));
         }
-        let signed_at = jiff_time(self.effects.now());
-        endpoint
-            .sign(&mut request, &credentials, signed_at)
-            .map_err(|e| SendError::NotSent(e.to_string()))?;
-        let mut response = self.effects.send(request, left).await?;
-        response.extensions_mut().insert(SignedAt(signed_at));
+        let signer = (endpoint, &credentials);
+        let response = send_signed(self.effects, signer, request, left, SendError::NotSent).await?;
         if credentials.session_token.is_some()
             && jit_aws::says_token_expired(&response, jiff_time(self.effects.now()))
         {
@@ -132,6 +128,22 @@ pub fn endpoint(
         None => Ok(Endpoint::regional(service, region)),
         Some(url) => Endpoint::overridden(service, region, url.as_str()).map_err(|e| e.to_string()),
     }
+}
+
+/// Signs a request with the time of now and sends it; the answer says when that was, as a parser may hold the service's own clock
+/// against it.
+async fn send_signed<E: Effects, F: From<SendError>>(
+    effects: &E,
+    (endpoint, credentials): (&Endpoint, &Credentials),
+    mut request: Request,
+    timeout: Duration,
+    unsigned: fn(String) -> F,
+) -> Result<Response, F> {
+    let signed_at = jiff_time(effects.now());
+    endpoint.sign(&mut request, credentials, signed_at).map_err(|error| unsigned(error.to_string()))?;
+    let mut response = effects.send(request, timeout).await?;
+    response.extensions_mut().insert(SignedAt(signed_at));
+    Ok(response)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::effects::Effects;
 use crate::lease::Held;
 use crate::limits;
 use crate::message::{Message, MessageError};
-use crate::queue::{Glance, Message as Received, Queue as _, QueueName};
+use crate::queue::{Glance, Message as Received, Queue as _, QueueError, QueueName};
 use crate::shell::{Failure, Shell, put};
 use crate::stored::Stored as _;
 
@@ -108,14 +108,8 @@ async fn give_back<E: Effects>(shell: &Shell<'_, E>, queue: QueueName, glance: G
     if handles.is_empty() {
         return;
     }
-    match shell.queue.give_back(queue, &handles).await {
-        Ok(left) if left.is_empty() => {}
-        Ok(left) => {
-            shell
-                .warn("messages were not given back and come again later", json!({ "messages": left.len() }));
-        }
-        Err(error) => shell.failed("messages were not given back and come again later", &error),
-    }
+    let given = shell.queue.give_back(queue, &handles).await;
+    changed(shell, handles.len(), given, "messages were not given back and come again later");
 }
 
 /// Receives what a first look left.
@@ -232,16 +226,26 @@ pub async fn forget<E: Effects>(shell: &Shell<'_, E>, queue: QueueName, handles:
     if handles.is_empty() {
         return 0;
     }
-    match shell.queue.delete(queue, handles).await {
+    let deleted = shell.queue.delete(queue, handles).await;
+    changed(shell, handles.len(), deleted, "messages were not deleted and come again")
+}
+
+/// How many of so many messages were given back or deleted; those that stayed are told.
+fn changed<E: Effects>(
+    shell: &Shell<'_, E>,
+    all: usize,
+    left: Result<Vec<String>, QueueError>,
+    event: &str,
+) -> usize {
+    match left {
         Ok(left) => {
             if !left.is_empty() {
-                let fields = json!({ "messages": left.len() });
-                shell.warn("messages were not deleted and come again", fields);
+                shell.warn(event, json!({ "messages": left.len() }));
             }
-            handles.len().saturating_sub(left.len())
+            all.saturating_sub(left.len())
         }
         Err(error) => {
-            shell.failed("messages were not deleted and come again", &error);
+            shell.failed(event, &error);
             0
         }
     }

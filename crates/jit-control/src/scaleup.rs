@@ -3,7 +3,7 @@
 //! Order: observations become job records, then classes are decided, then written, then the messages go, then requests are sent.
 //! Whatever is cut off is found again: a message that stayed, a try that is open.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use futures::future;
 use futures::stream::{self, StreamExt as _};
@@ -107,7 +107,7 @@ async fn drain<E: Effects>(
     let reads = future::join3(
         observe::record(shell, &batch.jobs),
         World::read_with(shell, &wanted),
-        stamp(shell, settings),
+        stamp(shell, settings, images),
     );
     let (recorded, world, stamped) = reads.await;
     let (mut world, (mut stamp, texts)) = (world?, stamped?);
@@ -123,7 +123,6 @@ async fn drain<E: Effects>(
             break;
         }
         let now = shell.now();
-        stamp.unresolved.clone_from(images.unresolved());
         let plan = |policy: &Policy, stamp: &Stamp| {
             let observed = world.observed(policy, now);
             decide::plan(&observed, &observed.balance(), &world.health, stamp)
@@ -165,6 +164,7 @@ fn handles_of(batch: &Batch, recorded: &BTreeMap<jit_domain::ids::JobId, observe
 async fn stamp<E: Effects>(
     shell: &Shell<'_, E>,
     settings: &ScaleupSettings,
+    images: &Images<'_>,
 ) -> Result<(Stamp, Texts), Failure> {
     let mut user_data = BTreeMap::new();
     let mut texts = Texts::new();
@@ -180,7 +180,7 @@ async fn stamp<E: Effects>(
         shell.commit(vec![write]).await?;
     }
     let claim_key = settings.claim_keys.current.id.clone();
-    Ok((Stamp { user_data, claim_key, unresolved: BTreeSet::new() }, texts))
+    Ok((Stamp { user_data, claim_key, unresolved: images.unresolved().clone() }, texts))
 }
 
 /// Writes each step, the pool's reservation before the class.

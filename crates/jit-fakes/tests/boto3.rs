@@ -1,6 +1,7 @@
 //! Serves the AWS model on loopback and drives it with boto3, if Python has it.
 //! Not in it: the rules themselves, which the unit tests hold; here Amazon's own client judges requests and replies.
 
+use std::convert::Infallible;
 use std::process::Output;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use jwt_simple::prelude::{Claims, Duration as Span, RS256KeyPair, RSAKeyPairLike
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::net::TcpListener;
 use tokio::process::Command;
+use tokio::task::JoinHandle;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/boto3/drive.py");
 const HARD_SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/boto3/hard.py");
@@ -26,6 +28,8 @@ async fn python(arguments: &[&str], environment: &[(&str, &str)]) -> std::io::Re
     // The client must not find a configuration or a metadata service of this machine.
     let nowhere = [("AWS_CONFIG_FILE", "/dev/null"), ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")];
     command.envs(nowhere).env("AWS_EC2_METADATA_DISABLED", "true").env("NO_PROXY", "127.0.0.1");
+    // The scripts import what they share, and nothing is to be written beside them.
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
     command.envs(environment.iter().copied());
     tokio::time::timeout(RUN_MAX, command.output()).await?
 }
@@ -74,6 +78,33 @@ fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
+/// The model on loopback.
+struct Served {
+    server: Server<Aws>,
+    endpoint: String,
+    serving: JoinHandle<Infallible>,
+}
+
+async fn serve(aws: Aws) -> Served {
+    let server = Server::new(aws, Clock::real());
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+    let endpoint = format!("http://{}", listener.local_addr().expect("it is bound"));
+    let serving = tokio::spawn({
+        let server = server.clone();
+        async move { server.serve(listener).await }
+    });
+    Served { server, endpoint, serving }
+}
+
+/// The environment of a script that acts as the operator.
+fn as_operator(endpoint: &str) -> [(&str, &str); 3] {
+    [
+        ("AWS_ENDPOINT_URL", endpoint),
+        ("AWS_ACCESS_KEY_ID", "AKIAOPERATOR"),
+        ("AWS_SECRET_ACCESS_KEY", "operator secret"),
+    ]
+}
+
 /// Whether the tests can run; says so if not.
 async fn has_boto3() -> bool {
     let is_there = python(&["-c", "import boto3"], &[]).await.is_ok_and(|output| output.status.success());
@@ -88,19 +119,8 @@ async fn boto3_makes_a_table_writes_on_conditions_queries_and_understands_every_
     if !has_boto3().await {
         return;
     }
-    let server = Server::new(model(), Clock::real());
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let serving = tokio::spawn({
-        let server = server.clone();
-        async move { server.serve(listener).await }
-    });
-    let environment = [
-        ("AWS_ENDPOINT_URL", endpoint.as_str()),
-        ("AWS_ACCESS_KEY_ID", "AKIAOPERATOR"),
-        ("AWS_SECRET_ACCESS_KEY", "operator secret"),
-    ];
-    assert_eq!(text(&python(&[DYNAMODB_SCRIPT], &environment).await.unwrap()), "ok");
+    let Served { server, endpoint, serving } = serve(model()).await;
+    assert_eq!(text(&python(&[DYNAMODB_SCRIPT], &as_operator(&endpoint)).await.unwrap()), "ok");
     let queries = server.with(|aws, _| aws.requests_of("Query"));
     assert!(queries >= 3, "the script has been here: {queries}");
     serving.abort();
@@ -116,19 +136,8 @@ async fn boto3_understands_throttled_writes_and_queues_and_a_listing_that_lags()
     aws.dynamodb_mut().conflict_next(1);
     aws.faults.on_next("SendMessage", 1, Fault::refused(400, "RequestThrottled"));
     aws.times_mut().lag = Delay::secs(2);
-    let server = Server::new(aws, Clock::real());
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let serving = tokio::spawn({
-        let server = server.clone();
-        async move { server.serve(listener).await }
-    });
-    let environment = [
-        ("AWS_ENDPOINT_URL", endpoint.as_str()),
-        ("AWS_ACCESS_KEY_ID", "AKIAOPERATOR"),
-        ("AWS_SECRET_ACCESS_KEY", "operator secret"),
-    ];
-    assert_eq!(text(&python(&[HARD_SCRIPT], &environment).await.unwrap()), "ok");
+    let Served { server, endpoint, serving } = serve(aws).await;
+    assert_eq!(text(&python(&[HARD_SCRIPT], &as_operator(&endpoint)).await.unwrap()), "ok");
     let throttled = server.with(|aws, _| {
         let outcomes = aws.requests().keys().map(|key| key.outcome.clone());
         outcomes.filter(|outcome| outcome.contains("Throttled") || outcome.contains("Throughput")).count()
@@ -147,20 +156,10 @@ async fn boto3_launches_describes_pages_terminates_and_understands_every_refusal
     let token = provider.sign(claims.with_audience("sts.amazonaws.com").with_subject("looker")).unwrap();
     let mut aws = model();
     add_lookups(&mut aws, &provider);
-    let server = Server::new(aws, Clock::real());
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let serving = tokio::spawn({
-        let server = server.clone();
-        async move { server.serve(listener).await }
-    });
+    let Served { server, endpoint, serving } = serve(aws).await;
 
-    let environment = [
-        ("AWS_ENDPOINT_URL", endpoint.as_str()),
-        ("AWS_ACCESS_KEY_ID", "AKIAOPERATOR"),
-        ("AWS_SECRET_ACCESS_KEY", "operator secret"),
-        ("WEB_IDENTITY_TOKEN", token.as_str()),
-    ];
+    let [endpoint_url, key, secret] = as_operator(&endpoint);
+    let environment = [endpoint_url, key, secret, ("WEB_IDENTITY_TOKEN", token.as_str())];
     let instance_id = text(&python(&[SCRIPT], &environment).await.unwrap());
 
     let (credentials, live) = server.with(|aws, now| {

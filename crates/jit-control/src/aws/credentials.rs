@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use jit_aws::container::{self, ContainerError};
-use jit_aws::sigv4::SignedAt;
 use jit_aws::sts::{
     AssumeRole, AssumeRoleWithWebIdentity, RoleArn, SessionDuration, SessionName, StsError,
     TemporaryCredentials,
@@ -14,11 +13,12 @@ use jit_aws::sts::{
 use jit_aws::{Credentials, Endpoint, Region, Service};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::send_signed;
 use super::shared::Shared;
 use crate::effects::{Effects, Request, Response, SendError};
 use crate::limits;
 use crate::settings::{AwsAccess, CredentialSource, WebIdentityToken};
-use crate::time::{domain_time, jiff_time};
+use crate::time::domain_time;
 
 /// Why there is no key to sign with.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -92,13 +92,8 @@ async fn fetch_now<E: Effects>(
         CredentialSource::Role { role, key } => {
             let endpoint = sts(access, region)?;
             let ask = AssumeRole { role: role.clone(), session: session()?, duration: SessionDuration::MIN };
-            let mut request = ask.request(&endpoint);
-            let signed_at = jiff_time(effects.now());
-            endpoint
-                .sign(&mut request, key, signed_at)
-                .map_err(|e| CredentialError::NotAsked(e.to_string()))?;
-            let mut reply = effects.send(request, timeout).await?;
-            reply.extensions_mut().insert(SignedAt(signed_at));
+            let (signer, request) = ((&endpoint, key), ask.request(&endpoint));
+            let reply = send_signed(effects, signer, request, timeout, CredentialError::NotAsked).await?;
             AssumeRole::parse(&reply).map_err(|error| refused(access, role, error))
         }
         CredentialSource::WebIdentity { role, token } => {

@@ -5,6 +5,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use jit_aws::ec2::DescribeInstances;
 use jit_domain::class::Scope;
 use jit_domain::ids::{InstallationId, Login};
 use jit_domain::policy::Policy;
@@ -65,13 +66,18 @@ impl World {
         Self { effects, cloud, installation }
     }
 
-    /// Describes instances with these rights: the status, or why it was not asked.
-    fn describe(&self, access: &AwsAccess) -> Result<u16, String> {
+    /// What EC2 answers to who describes instances with these rights.
+    fn described(&self, access: &AwsAccess) -> Result<Response, SendError> {
         let aws = Aws::new(&self.effects, access.clone());
         let endpoint = aws.endpoint(Service::Ec2, &Region::new(REGION)).expect("it is a region");
-        let ask = jit_aws::ec2::DescribeInstances::page(vec![], jit_aws::ec2::PageSize::MAX);
+        let ask = DescribeInstances::page(vec![], jit_aws::ec2::PageSize::MAX);
         let sent = self.effects.run(aws.send(&endpoint, ask.request(&endpoint), Duration::from_secs(12)));
-        match sent.expect("nothing crashes") {
+        sent.expect("nothing crashes")
+    }
+
+    /// The same: the status, or why it was not asked.
+    fn describe(&self, access: &AwsAccess) -> Result<u16, String> {
+        match self.described(access) {
             Ok(reply) => Ok(reply.status().as_u16()),
             Err(SendError::NotSent(why) | SendError::Unknown(why)) => Err(why),
         }
@@ -280,12 +286,8 @@ fn a_wrong_clock_is_told_from_a_wrong_key_by_ec2s_own_clock() {
             cloud.add_principal(principal("scaleup", &["ec2:DescribeInstances"]));
         });
         world.cloud.borrow_mut().advance(jiff_time(world.effects.now() + behind));
-        let aws = Aws::new(&world.effects, key(secret));
-        let endpoint = aws.endpoint(Service::Ec2, &Region::new(REGION)).expect("it is a region");
-        let ask = jit_aws::ec2::DescribeInstances::page(vec![], jit_aws::ec2::PageSize::MAX);
-        let sent = world.effects.run(aws.send(&endpoint, ask.request(&endpoint), Duration::from_secs(12)));
-        let reply = sent.expect("nothing crashes").expect("it answers");
-        jit_aws::ec2::DescribeInstances::parse(&reply).err().map(|error| error.class())
+        let reply = world.described(&key(secret)).expect("it answers");
+        DescribeInstances::parse(&reply).err().map(|error| error.class())
     };
     use jit_aws::ec2::ErrorClass::{ClockSkew, Refused};
     let minutes = |n: u64| Duration::from_secs(60 * n);

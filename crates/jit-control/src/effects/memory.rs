@@ -22,6 +22,65 @@ pub mod interleave;
 pub mod store;
 mod world;
 
+/// Writes the methods of [`Effects`] that a stand-in around other effects passes on as they are, by their names: those that are its
+/// own business stand beside it.
+///
+/// ```
+/// use jit_control::effects::memory::MemoryEffects;
+/// use jit_control::effects::{Effects, Request, Response, SendError};
+///
+/// struct Offline(MemoryEffects);
+///
+/// impl Effects for Offline {
+///     async fn send(&self, _: Request, _: std::time::Duration) -> Result<Response, SendError> {
+///         Err(SendError::NotSent("there is no network".to_owned()))
+///     }
+///
+///     jit_control::passes_on! { 0: key_value, now, random, sleep, log }
+/// }
+/// ```
+#[macro_export]
+macro_rules! passes_on {
+    ($inner:tt: $($method:ident),+) => { $($crate::passes_on!(@ $inner $method);)+ };
+    (@ $inner:tt send) => {
+        async fn send(
+            &self,
+            request: $crate::effects::Request,
+            timeout: ::std::time::Duration,
+        ) -> Result<$crate::effects::Response, $crate::effects::SendError> {
+            self.$inner.send(request, timeout).await
+        }
+    };
+    (@ $inner:tt key_value) => {
+        async fn key_value(
+            &self,
+            operation: $crate::effects::KeyValue,
+        ) -> Result<$crate::effects::KeyValueReply, $crate::effects::KeyValueError> {
+            self.$inner.key_value(operation).await
+        }
+    };
+    (@ $inner:tt now) => {
+        fn now(&self) -> ::jit_domain::time::Timestamp {
+            self.$inner.now()
+        }
+    };
+    (@ $inner:tt random) => {
+        fn random(&self, bytes: &mut [u8]) {
+            self.$inner.random(bytes);
+        }
+    };
+    (@ $inner:tt sleep) => {
+        async fn sleep(&self, duration: ::std::time::Duration) {
+            self.$inner.sleep(duration).await;
+        }
+    };
+    (@ $inner:tt log) => {
+        fn log(&self, line: &str) {
+            self.$inner.log(line);
+        }
+    };
+}
+
 /// What goes wrong at an effect. Effects are key-value operations and requests, counted together from 1 in each invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {

@@ -9,7 +9,7 @@ use super::*;
 use crate::configuration;
 use crate::effects::memory::MemoryEffects;
 use crate::effects::memory::interleave::{Task, every_schedule, interleave};
-use crate::effects::{KeyValue, KeyValueError, KeyValueReply, Request, Response, SendError};
+use crate::effects::{KeyValue, KeyValueError, KeyValueReply};
 use crate::settings::Component;
 
 /// More orders than the case here has.
@@ -39,10 +39,6 @@ struct Slow {
 }
 
 impl Effects for Slow {
-    async fn send(&self, request: Request, timeout: Duration) -> Result<Response, SendError> {
-        self.effects.send(request, timeout).await
-    }
-
     async fn key_value(&self, operation: KeyValue) -> Result<KeyValueReply, KeyValueError> {
         let is_draw = matches!(operation, KeyValue::Increment(..));
         let reply = self.effects.key_value(operation).await;
@@ -52,21 +48,7 @@ impl Effects for Slow {
         reply
     }
 
-    fn now(&self) -> Timestamp {
-        self.effects.now()
-    }
-
-    fn random(&self, bytes: &mut [u8]) {
-        self.effects.random(bytes);
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        self.effects.sleep(duration).await;
-    }
-
-    fn log(&self, line: &str) {
-        self.effects.log(line);
-    }
+    crate::passes_on! { effects: send, now, random, sleep, log }
 }
 
 #[test]

@@ -8,9 +8,7 @@ use std::time::Duration;
 use http::{Method, Response, StatusCode};
 use jit_control::configuration;
 use jit_control::effects::memory::MemoryEffects;
-use jit_control::effects::{
-    Effects, KeyValue, KeyValueError, KeyValueReply, Request, Response as Reply, SendError,
-};
+use jit_control::effects::{Effects, KeyValue, KeyValueError, KeyValueReply, Request, Response as Reply};
 use jit_control::settings::{Component, Keeper, KeeperSettings, RegistrarSettings};
 use jit_control::shell::{Shell, put};
 use jit_control::stored::Stored;
@@ -105,10 +103,6 @@ impl World {
 }
 
 impl Effects for World {
-    async fn send(&self, request: Request, timeout: Duration) -> Result<Reply, SendError> {
-        self.memory.send(request, timeout).await
-    }
-
     async fn key_value(&self, operation: KeyValue) -> Result<KeyValueReply, KeyValueError> {
         self.memory.advance(self.takes.get().0);
         let refused = *self.refuses.borrow();
@@ -120,21 +114,7 @@ impl Effects for World {
         }
     }
 
-    fn now(&self) -> Timestamp {
-        self.memory.now()
-    }
-
-    fn random(&self, bytes: &mut [u8]) {
-        self.memory.random(bytes);
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        self.memory.sleep(duration).await;
-    }
-
-    fn log(&self, line: &str) {
-        self.memory.log(line);
-    }
+    jit_control::passes_on! { memory: send, now, random, sleep, log }
 }
 
 fn what(request: &Request) -> String {

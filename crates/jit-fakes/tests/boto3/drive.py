@@ -8,33 +8,19 @@ import json
 import os
 import sys
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
+
+import common
+from common import client, equal, status_and_code
 
 SUBNET = "subnet-0000000000000000a"
 OTHER_SUBNET = "subnet-0000000000000000b"
 IMAGE = "ami-0000000000000000e"
-# One try each: the checks count calls.
-CONFIG = Config(region_name="us-east-1", retries={"total_max_attempts": 1}, read_timeout=20, connect_timeout=5)
-
-
-def client(service, **credentials):
-    return boto3.client(service, endpoint_url=os.environ["AWS_ENDPOINT_URL"], config=CONFIG, **credentials)
 
 
 def refusal(call, **arguments):
     """The HTTP status and code of a call that must be refused."""
-    try:
-        call(**arguments)
-    except ClientError as error:
-        assert error.response["ResponseMetadata"]["RequestId"], error.response
-        return error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]["Code"]
-    raise AssertionError(f"{arguments} was not refused")
-
-
-def equal(got, wanted):
-    assert got == wanted, f"got {got!r}, wanted {wanted!r}"
+    return status_and_code(common.refusal(call, **arguments))
 
 
 def launch(ec2, token, count=1, **more):

@@ -5,37 +5,29 @@ Called by tests/boto3.rs, which sets AWS_ENDPOINT_URL and the credentials in the
 
 import os
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import ClientError
+import common
+from common import equal, status_and_code
 
-# One try each: the checks count calls.
-CONFIG = Config(region_name="us-east-1", retries={"total_max_attempts": 1}, read_timeout=20, connect_timeout=5)
 TABLE = "things"
 
 
 def client(**credentials):
-    return boto3.client("dynamodb", endpoint_url=os.environ["AWS_ENDPOINT_URL"], config=CONFIG, **credentials)
+    return common.client("dynamodb", **credentials)
 
 
-def equal(got, wanted):
-    assert got == wanted, f"got {got!r}, wanted {wanted!r}"
+def refused(call, **arguments):
+    """The error of a call that must be refused, and say why."""
+    error = common.refusal(call, **arguments)
+    assert error.response["Error"]["Message"], error.response
+    return error
 
 
 def refusal(call, **arguments):
-    """The error of a call that must be refused."""
-    try:
-        call(**arguments)
-    except ClientError as error:
-        assert error.response["ResponseMetadata"]["RequestId"], error.response
-        assert error.response["Error"]["Message"], error.response
-        return error.response
-    raise AssertionError(f"{arguments} was not refused")
+    return refused(call, **arguments).response
 
 
 def code(call, **arguments):
-    error = refusal(call, **arguments)
-    return error["ResponseMetadata"]["HTTPStatusCode"], error["Error"]["Code"]
+    return status_and_code(refused(call, **arguments))
 
 
 def key(name):

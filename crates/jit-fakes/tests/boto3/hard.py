@@ -5,40 +5,13 @@ Called by tests/boto3.rs, which sets AWS_ENDPOINT_URL and the credentials in the
 takes six write units and no more, throttles the first message, and shows an instance two seconds late. Prints "ok" at its end.
 """
 
-import os
 import time
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import ClientError
+from common import client, equal, refusal, status_and_code
 
-# One try each: the client must tell what it was told, and not try again by itself.
-CONFIG = Config(region_name="us-east-1", retries={"total_max_attempts": 1}, read_timeout=20, connect_timeout=5)
 TABLE = "narrow"
 # The longest wait for what lags two seconds behind.
 SHOWN_WITHIN_S = 30
-
-
-def client(service):
-    return boto3.client(service, endpoint_url=os.environ["AWS_ENDPOINT_URL"], config=CONFIG)
-
-
-def equal(got, wanted):
-    assert got == wanted, f"got {got!r}, wanted {wanted!r}"
-
-
-def refusal(call, **arguments):
-    """The whole error of a call that must be refused."""
-    try:
-        call(**arguments)
-    except ClientError as error:
-        assert error.response["ResponseMetadata"]["RequestId"], error.response
-        return error
-    raise AssertionError(f"{arguments} was not refused")
-
-
-def status_and_code(error):
-    return error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]["Code"]
 
 
 def put(name):

@@ -4,10 +4,9 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use jit_control::effects::memory::MemoryEffects;
-use jit_control::effects::{Effects, KeyValue, KeyValueError, KeyValueReply, Request, Response, SendError};
+use jit_control::effects::{Effects, Request, Response, SendError};
 use jit_control::entry::{self, Invocation};
 use jit_control::settings::Component;
-use jit_domain::time::Timestamp;
 
 use crate::stage::Stage;
 
@@ -37,25 +36,7 @@ impl Effects for SlowLaunch<'_> {
         reply
     }
 
-    async fn key_value(&self, operation: KeyValue) -> Result<KeyValueReply, KeyValueError> {
-        self.effects.key_value(operation).await
-    }
-
-    fn now(&self) -> Timestamp {
-        self.effects.now()
-    }
-
-    fn random(&self, bytes: &mut [u8]) {
-        self.effects.random(bytes);
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        self.effects.sleep(duration).await;
-    }
-
-    fn log(&self, line: &str) {
-        self.effects.log(line);
-    }
+    jit_control::passes_on! { effects: key_value, now, random, sleep, log }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jit_control::cloud::Clouds;
 use jit_control::effects::memory::MemoryEffects;
-use jit_control::effects::{Effects, KeyValue, KeyValueError, KeyValueReply, Request, Response, SendError};
+use jit_control::effects::{Effects, KeyValue, Request, Response, SendError};
 use jit_control::limits;
 use jit_control::message::Message;
 use jit_control::settings::{Component, Keeper, KeeperSettings};
@@ -17,7 +17,6 @@ use jit_control::time::jiff_time;
 use jit_domain::class::Class;
 use jit_domain::ids::{Cloud, JobId, Region};
 use jit_domain::job::{Job, JobPhase};
-use jit_domain::time::Timestamp;
 use jit_fakes::cloud::{Fault, Principal};
 use jit_fakes::github::{FaultEffect, FaultRule, Operation, Phase};
 use jit_sim::world::{PRINCIPALS, access_key_id, secret_access_key, secrets};
@@ -254,25 +253,7 @@ impl Effects for Timed {
         self.effects.send(request, timeout).await
     }
 
-    async fn key_value(&self, operation: KeyValue) -> Result<KeyValueReply, KeyValueError> {
-        self.effects.key_value(operation).await
-    }
-
-    fn now(&self) -> Timestamp {
-        self.effects.now()
-    }
-
-    fn random(&self, bytes: &mut [u8]) {
-        self.effects.random(bytes);
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        self.effects.sleep(duration).await;
-    }
-
-    fn log(&self, line: &str) {
-        self.effects.log(line);
-    }
+    jit_control::passes_on! { effects: key_value, now, random, sleep, log }
 }
 
 #[test]

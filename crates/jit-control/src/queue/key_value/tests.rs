@@ -32,14 +32,6 @@ fn the_oldest_messages_are_received_first() {
 struct Slow(MemoryEffects);
 
 impl Effects for Slow {
-    async fn send(
-        &self,
-        request: crate::effects::Request,
-        timeout: Duration,
-    ) -> Result<crate::effects::Response, crate::effects::SendError> {
-        self.0.send(request, timeout).await
-    }
-
     async fn key_value(
         &self,
         operation: crate::effects::KeyValue,
@@ -48,21 +40,7 @@ impl Effects for Slow {
         self.0.key_value(operation).await
     }
 
-    fn now(&self) -> Timestamp {
-        self.0.now()
-    }
-
-    fn random(&self, bytes: &mut [u8]) {
-        self.0.random(bytes);
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        self.0.sleep(duration).await;
-    }
-
-    fn log(&self, line: &str) {
-        self.0.log(line);
-    }
+    crate::passes_on! { 0: send, now, random, sleep, log }
 }
 
 #[test]

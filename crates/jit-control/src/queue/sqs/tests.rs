@@ -5,7 +5,6 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use jit_aws::Credentials;
-use jit_domain::time::Timestamp;
 use jit_fakes::cloud::{Aws as Cloud, AwsConfig, Fault, Principal, SqsMessage, SqsRules};
 use jit_fakes::model::{Model as _, ReplyDelay, ReplyLost};
 
@@ -13,7 +12,6 @@ use jit_domain::ids::Region;
 
 use super::*;
 use crate::effects::memory::{self, MemoryEffects};
-use crate::effects::{KeyValue, KeyValueError, KeyValueReply};
 use crate::queue::suite;
 use crate::settings::{AwsAccess, Component};
 use crate::time::jiff_time;
@@ -107,25 +105,7 @@ impl Effects for World {
         Ok(reply)
     }
 
-    async fn key_value(&self, operation: KeyValue) -> Result<KeyValueReply, KeyValueError> {
-        self.effects.key_value(operation).await
-    }
-
-    fn now(&self) -> Timestamp {
-        self.effects.now()
-    }
-
-    fn random(&self, bytes: &mut [u8]) {
-        self.effects.random(bytes);
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        self.effects.sleep(duration).await;
-    }
-
-    fn log(&self, line: &str) {
-        self.effects.log(line);
-    }
+    crate::passes_on! { effects: key_value, now, random, sleep, log }
 }
 
 fn check(world: &World) {
