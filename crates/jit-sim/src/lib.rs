@@ -8,6 +8,7 @@ pub mod workload;
 pub mod faults;
 pub mod check;
 pub mod native;
+pub mod scenario;
 #[cfg(feature = "components")]
 pub mod control_plane;
 #[cfg(feature = "components")]

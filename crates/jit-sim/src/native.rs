@@ -5,4 +5,5 @@
 pub mod executor;
 pub mod effects;
 pub mod plane;
+pub mod naive;
 pub mod drive;

@@ -225,6 +225,7 @@ impl Setting {
             latency_max: *draw.pick("latency", 0, latencies),
             outages: outages(&draw, start, has(Trouble::Outage)),
             clock_jumps: clock_jumps(&draw, start, calm_at, has(Trouble::ClockJumps)),
+            naive: None,
             timeline,
         };
         let instances_max = caps.values().sum();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use jit_fakes::cloud::{self, CapacityPool, InstanceState, Quotas};
-use jit_fakes::github::{InstallationId, RepositoryId, RunId, WorkflowSpec};
+use jit_fakes::github::{DeliveryFate, DeliveryRule, InstallationId, RepositoryId, RunId, WorkflowSpec};
 use jit_fakes::instance::Stage;
 
 use crate::native::plane::Plane;
@@ -37,6 +37,8 @@ pub enum Event {
     Rename(RepositoryId, String),
     /// So many launches of the next ones have their effect, and nobody hears of it.
     LaunchRepliesLost(u32),
+    /// GitHub never sends the next delivery with this action, and does not know that it did not.
+    DeliveryVanishes(&'static str),
     /// The cloud does what it is asked again.
     FaultsEnd,
     /// For a time the cloud's listings are empty, and successful.
@@ -134,6 +136,12 @@ fn happen(plane: &Plane, event: Event) {
         Event::LaunchRepliesLost(times) => {
             plane.say("world", &format!("EC2 answers none of {times} launches"));
             plane.world.borrow_mut().aws.faults.on_next("RunInstances", times, cloud::Fault::LostReply);
+        }
+        Event::DeliveryVanishes(action) => {
+            plane.say("world", &format!("GitHub forgets the next delivery of `{action}`"));
+            let (action, fate) = (Some(action.to_owned()), DeliveryFate::Vanishes);
+            let rule = DeliveryRule { action, job: None, times: 1, fate };
+            plane.world.borrow_mut().github.add_delivery_rule(rule);
         }
         Event::FaultsEnd => plane.world.borrow_mut().aws.faults.clear(),
         Event::Hidden(time) => hide(plane, now, time),

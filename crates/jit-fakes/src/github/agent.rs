@@ -135,7 +135,7 @@ impl GitHub {
             "run_attempt": job.attempt,
             "name": job.name,
             "labels": spec.labels,
-            "duration_s": spec.duration_s,
+            "duration_s": spec.leg_duration_s(job.leg),
             "conclusion": spec.conclusion.as_str(),
             "timeout_s": spec.timeout_s,
             "repository": self.accounts.full_name(repository),

@@ -219,6 +219,7 @@ impl GitHub {
             repository: run.repository,
             attempt: run.attempt,
             plan,
+            leg,
             name: spec.leg_name(leg),
             class,
             phase: Phase::Pending,

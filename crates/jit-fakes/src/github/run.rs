@@ -73,6 +73,8 @@ pub(super) struct Job {
     pub(super) attempt: u32,
     /// Index into the workflow's jobs.
     pub(super) plan: usize,
+    /// Which of its matrix.
+    pub(super) leg: u32,
     pub(super) name: String,
     /// What runners must offer; shared by all jobs that ask for the same.
     pub(super) class: Arc<Class>,

@@ -130,6 +130,8 @@ pub struct JobSpec {
     pub environment: Option<Environment>,
     /// How long the agent works on it, in seconds.
     pub duration_s: u64,
+    /// The same of the first legs, where they differ.
+    pub leg_durations_s: Vec<u64>,
     /// How it ends if nobody interferes.
     pub conclusion: Conclusion,
     /// `timeout-minutes`, in seconds: a running job ends after it. GitHub's default is 6 h, its maximum 5 days.
@@ -150,6 +152,7 @@ impl JobSpec {
             concurrency: None,
             environment: None,
             duration_s: 60,
+            leg_durations_s: Vec::new(),
             conclusion: Conclusion::Success,
             timeout_s: 6 * 3600,
         }
@@ -204,6 +207,19 @@ impl JobSpec {
         self.duration_s = duration_s;
         self.conclusion = conclusion;
         self
+    }
+
+    /// Sets the durations of single legs.
+    #[must_use]
+    pub fn lasting_each(mut self, leg_durations_s: Vec<u64>) -> Self {
+        self.leg_durations_s = leg_durations_s;
+        self
+    }
+
+    /// How long the agent works on one leg, in seconds.
+    pub fn leg_duration_s(&self, leg: u32) -> u64 {
+        let own = usize::try_from(leg).ok().and_then(|leg| self.leg_durations_s.get(leg));
+        own.copied().unwrap_or(self.duration_s)
     }
 
     /// Name of one leg as GitHub shows it: the key, and the matrix values in brackets.
@@ -312,6 +328,8 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jit_github::workflow_file::{Width, WorkflowFile};
+
     use super::*;
 
     #[test]
@@ -327,6 +345,26 @@ mod tests {
         assert!(yaml.contains("      max-parallel: 2\n"), "{yaml}");
         assert!(yaml.contains("        leg: [0, 1, 2]\n"), "{yaml}");
         assert!(yaml.contains("    needs: [build]\n"), "{yaml}");
+    }
+
+    #[test]
+    fn the_workflow_file_is_read_as_the_width_that_the_model_keeps() {
+        let jobs = [("one", 37, Some(1)), ("four", 256, Some(4)), ("all", 5, None), ("single", 1, None)];
+        let spec = WorkflowSpec::new(
+            "Widths",
+            jobs.map(|(key, legs, width)| JobSpec::new(key, &["linux"]).matrix(legs, width)).into(),
+        );
+        let file = WorkflowFile::parse(spec.to_yaml().as_bytes()).unwrap();
+        for (key, legs, width) in jobs {
+            assert_eq!(file.jobs[key].width(), Width::Known(width.unwrap_or(legs)), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_leg_lasts_its_own_time_or_that_of_all() {
+        let job = JobSpec::new("build", &["linux"]).matrix(3, None).lasting(60, Conclusion::Success);
+        let job = job.lasting_each(vec![50, 70]);
+        assert_eq!([0, 1, 2].map(|leg| job.leg_duration_s(leg)), [50, 70, 60]);
     }
 
     #[test]

@@ -38,7 +38,10 @@ impl Instance {
             self.report("agent_started", &json!({}));
             return self.leave("agent exited without a job");
         }
-        self.connect();
+        match self.settings.agent_start {
+            SignedDuration::ZERO => self.connect(),
+            wait => self.plan(wait, Timer::Connect),
+        }
     }
 
     pub(super) fn connect(&mut self) {

@@ -47,6 +47,8 @@ pub enum UnansweredHook {
 pub struct InstanceSettings {
     /// From power-on to the boot script, agent installed and checked.
     pub boot: Delay,
+    /// From the JIT config's arrival until the agent connects with it.
+    pub agent_start: SignedDuration,
     /// The boot times of single images, by image id.
     pub boot_by_image: BTreeMap<String, Delay>,
     /// Where the agent finds GitHub, without a slash at its end.
@@ -71,6 +73,7 @@ impl Default for InstanceSettings {
     fn default() -> Self {
         Self {
             boot: Delay::secs(30),
+            agent_start: SignedDuration::ZERO,
             boot_by_image: BTreeMap::new(),
             github_url: "http://github.test".into(),
             poll_idle: SignedDuration::from_secs(2),

@@ -125,6 +125,7 @@ fn parts(configuration: String, policy: &Policy, seed: u64, start: Timestamp) ->
         latency_max: LATENCY,
         outages: Vec::new(),
         clock_jumps: Vec::new(),
+        naive: None,
         timeline: Timeline::new(u64::try_from(start.as_millisecond())?, Detail::Silent),
     })
 }

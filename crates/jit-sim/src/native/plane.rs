@@ -21,6 +21,7 @@ use jit_fakes::model::Random;
 
 use super::effects::{Invocation, NativeEffects, Run};
 use super::executor::Executor;
+use super::naive::Naive;
 use crate::check::Checks;
 use crate::faults::{Address, Faults};
 use crate::timeline::Timeline;
@@ -48,6 +49,7 @@ pub struct Inner {
     pub outages: Vec<(Timestamp, Timestamp)>,
     /// How far the host's clock is ahead, by time.
     pub clock_jumps: Vec<(Timestamp, SignedDuration)>,
+    naive: Option<Naive>,
     store: RefCell<Store>,
     /// Texts of the configuration, each with the time from which it holds.
     configurations: Vec<(Timestamp, Result<String, String>)>,
@@ -81,6 +83,8 @@ pub struct Parts {
     pub outages: Vec<(Timestamp, Timestamp)>,
     /// From when on the host's clock is ahead by how much.
     pub clock_jumps: Vec<(Timestamp, SignedDuration)>,
+    /// Who stands in the control plane's place, if anybody does.
+    pub naive: Option<Naive>,
     /// Where events are told.
     pub timeline: Timeline,
 }
@@ -100,6 +104,7 @@ impl Plane {
             random: Random::new(parts.seed),
             outages: parts.outages,
             clock_jumps: parts.clock_jumps,
+            naive: parts.naive,
             store: RefCell::default(),
             configurations: configurations.map(|(from, text)| (from, Ok(text))).collect(),
             variables,
@@ -283,6 +288,17 @@ async fn run(
     request: Option<Request>,
     reply: Reply,
 ) {
+    if let Some(naive) = &plane.naive {
+        match (component, &request) {
+            (Component::Webhook, Some(delivery)) => {
+                reply.send(naive.accept());
+                naive.serve(&effects, delivery).await;
+            }
+            (_, Some(request)) => reply.send(naive.answer(request)),
+            (_, None) => {}
+        }
+        return;
+    }
     let variable = |name: &str| plane.variables.get(name).cloned();
     let call = Call { effects: &effects, configuration: plane.configuration(), variable: &variable };
     let trigger = request.as_ref().map_or(Trigger::Cron, Trigger::Http);
