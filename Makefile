@@ -3,10 +3,10 @@
 CARGO ?= cargo
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test lint bench sim components tidy test-boot test-spin
+.PHONY: help demo test lint bench sim scenario-sequential components tidy test-boot test-spin
 
 help: ## Lists what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Builds the components and shows a matrix of jobs from webhook to an empty cloud; AWS=moto: on moto, under the IAM policies
 	@echo "demo: builds the components, then runs jobs on them against $(if $(filter moto,$(AWS)),moto,the fakes)"
@@ -27,6 +27,10 @@ bench: ## Builds the components and measures them
 sim: ## Plays worlds from their seeds: make sim SEEDS=200, or one with its timeline: make sim SEED=7
 	@echo "sim: plays the control plane natively in worlds drawn from seeds"
 	@$(CARGO) xtask sim $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200))
+
+scenario-sequential: ## Plays long workflows whose jobs run one by one, against their goals: ONLY=<part of a name>, or CASE=<name> with its timeline
+	@echo "scenario-sequential: plays long sequential workflows, first under the naive policy, then under ours"
+	@$(CARGO) xtask scenario $(if $(CASE),--case "$(CASE)",$(if $(ONLY),--only "$(ONLY)"))
 
 components: ## Builds the six components for wasm32-wasip2 and prints their sizes
 	@echo "components: builds all six for wasm32-wasip2"

@@ -77,6 +77,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Plays long sequential workflows, natively, and says which goals were missed.
+    Scenario {
+        /// What the scenario itself takes: `--only <part of a name>`, or `--case <name>` for one case with its timeline.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Runs the demo in a program, over sockets and in real time.
     Spin {
         /// The `spin` to run, or what takes `up` as it does; without it nothing is run, and the result says so.
@@ -111,7 +117,10 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Moto => simulation::moto(&workspace),
         Command::Boot { arguments } => boot::run(&workspace, &arguments),
         Command::Bench { arguments } => simulation::run(&workspace, simulation::Program::Bench, &arguments),
-        Command::Sim { arguments } => simulation::simulate(&workspace, &arguments),
+        Command::Sim { arguments } => simulation::simulate(&workspace, simulation::Program::Sim, &arguments),
+        Command::Scenario { arguments } => {
+            simulation::simulate(&workspace, simulation::Program::Scenario, &arguments)
+        }
         Command::Spin { path } => simulation::spin(&workspace, path.as_deref()),
     }
 }

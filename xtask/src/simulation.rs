@@ -22,6 +22,8 @@ pub(crate) enum Program {
     Bench,
     /// Worlds from their seeds.
     Sim,
+    /// Long sequential workflows, as a file has them.
+    Scenario,
 }
 
 impl Program {
@@ -30,6 +32,7 @@ impl Program {
             Self::Demo => "demo",
             Self::Bench => "bench",
             Self::Sim => "sim",
+            Self::Scenario => "scenario",
         }
     }
 }
@@ -67,7 +70,7 @@ impl Programs {
 pub(crate) fn run(workspace: &Workspace, program: Program, arguments: &[String]) -> Result<()> {
     components::build(workspace)?;
     match program {
-        Program::Demo | Program::Sim => {}
+        Program::Demo | Program::Sim | Program::Scenario => {}
         Program::Bench => components::build_probe(workspace)?,
     }
     start(workspace, &Programs::build(workspace, &[program.name()])?, program, arguments)
@@ -85,17 +88,9 @@ pub(crate) fn start(
 }
 
 /// Plays worlds natively. Built by itself, so that nobody waits for wasmtime, which they do not need.
-pub(crate) fn simulate(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+pub(crate) fn simulate(workspace: &Workspace, program: Program, arguments: &[String]) -> Result<()> {
     let mut cargo = command::cargo(&workspace.root);
-    cargo.args([
-        "run",
-        "--quiet",
-        "--package",
-        "jit-sim",
-        "--no-default-features",
-        "--bin",
-        Program::Sim.name(),
-    ]);
+    cargo.args(["run", "--quiet", "--package", "jit-sim", "--no-default-features", "--bin", program.name()]);
     command::run(cargo.arg("--").args(arguments))
 }
 

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jit_domain::policy::{Policy, Storage};
 use jit_fakes::cloud::{Aws, AwsConfig, Catalogue, MachineType, Principal, Subnet};
 use jit_fakes::github::{
-    AccountId, GitHub, InstallationId, RepositoryId, RepositorySelection, Settings, Visibility,
+    AccountId, GitHub, InstallationId, Level, RepositoryId, RepositorySelection, Settings, Visibility,
 };
 use jit_fakes::instance::{Fleet, InstanceSettings, Outgoing, Tag};
 use jit_fakes::model::Model as _;
@@ -38,6 +38,14 @@ pub const PRINCIPALS: [(&str, &[&str]); 4] = [
     ("lifecycle", &["ec2:TerminateInstances"]),
     ("rebalancer", &["ec2:DescribeInstances"]),
     ("scaledown", &["ec2:DescribeInstances", "ec2:TerminateInstances"]),
+];
+
+/// What an App may do that nobody let read contents.
+const WITHOUT_CONTENTS: [(&str, Level); 4] = [
+    ("actions", Level::Write),
+    ("administration", Level::Write),
+    ("metadata", Level::Read),
+    ("organization_self_hosted_runners", Level::Write),
 ];
 
 /// GitHub, AWS and the instances.
@@ -163,6 +171,11 @@ impl World {
     pub fn list_little(&mut self, page_max: u8) {
         self.github.settings_mut().limits.page_max = page_max.into();
         self.aws.limits_mut().describe_page_max = page_max.into();
+    }
+
+    /// Takes the permission to read contents, and with it workflow files, from the installation.
+    pub fn deny_contents(&mut self) {
+        self.github.set_permissions(self.installation, &WITHOUT_CONTENTS);
     }
 
     /// The components' variables in this world.

@@ -8,9 +8,25 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use jit_control::settings::Component;
 use jit_sim::faults::{Address, Fault};
+use jit_sim::scenario::play::play as play_case;
+use jit_sim::scenario::{Scenario, Server};
 use jit_sim::setting::{START_S, Setting, Store, Trouble};
 use jit_sim::simulation::{Outcome, run};
 use jit_sim::timeline::{Detail, Timeline};
+
+/// actions/runner #4248: some ten of 37 jobs, as their configs are worth nothing after an hour.
+#[test]
+fn the_naive_policy_loses_the_jobs_that_wait_longer_than_a_config_lives() {
+    let scenario = Scenario::parse(include_str!("../worlds/sequential.toml")).unwrap();
+    let case = scenario.cases.iter().find(|case| case.policy == Server::Naive).unwrap();
+    let long = play_case(&scenario, case, silent()).unwrap();
+    assert_eq!((long.misses(case, None), long.launches), (Vec::new(), 37));
+    let mut short = case.clone();
+    short.matrix[0].jobs = 5;
+    let short = play_case(&scenario, &short, silent()).unwrap();
+    assert_eq!((short.completed, short.launches, short.peak), (5, 5, 5));
+    assert!(short.idle > SignedDuration::from_mins(6 * (1 + 2 + 3 + 4)), "{:#}", short.idle);
+}
 
 fn silent() -> Timeline {
     Timeline::new(START_S.unsigned_abs() * 1000, Detail::Silent)

@@ -165,11 +165,10 @@ impl fmt::Display for Measured {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "launches={} makespan_s={:.0} ideal_s={:.0} violations={}",
+            "launches={} makespan_s={:.0} ideal_s={:.0}",
             self.launches,
             self.makespan.as_secs_f64(),
-            self.ideal.as_secs_f64(),
-            self.violations.len()
+            self.ideal.as_secs_f64()
         )
     }
 }

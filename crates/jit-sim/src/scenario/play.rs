@@ -3,7 +3,7 @@
 use anyhow::{Result, anyhow};
 use jiff::{SignedDuration, Timestamp};
 use jit_control::configuration::parse;
-use jit_fakes::github::{Disputed, Level, Phase, WorkflowSpec};
+use jit_fakes::github::{Disputed, Phase, WorkflowSpec};
 
 use super::measure::{Measured, Times};
 use super::{Case, Contents, Scenario, Server};
@@ -18,14 +18,6 @@ use crate::workload::{Event, Workload};
 const BEFORE: SignedDuration = SignedDuration::from_mins(1);
 /// How long a case may take beyond its ideal time, its goals and the control plane's time off; longer than any goal.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(30);
-
-/// What the App may do without the permission to read contents.
-const WITHOUT_CONTENTS: [(&str, Level); 4] = [
-    ("actions", Level::Write),
-    ("administration", Level::Write),
-    ("metadata", Level::Read),
-    ("organization_self_hosted_runners", Level::Write),
-];
 
 /// Plays a case.
 ///
@@ -64,7 +56,7 @@ fn setting(scenario: &Scenario, case: &Case, timeline: Timeline) -> Result<Setti
     github.times.idle_life = Some(github.times.jit_life);
     github.times.delivery_delay = scenario.distributions.event_delay();
     if case.contents == Contents::Denied {
-        world.github.set_permissions(world.installation, &WITHOUT_CONTENTS);
+        world.deny_contents();
     }
     let at = |minutes| after(start, BEFORE + SignedDuration::from_mins(minutes));
     if let Some(down) = case.down {

@@ -21,6 +21,17 @@ fn an_idle_agent_looks_for_a_job_until_there_is_one() {
 }
 
 #[test]
+fn an_agent_takes_its_time_to_start_and_connects_then() {
+    let mut play = play_with(
+        Fate::Healthy,
+        |settings| settings.agent_start = SignedDuration::from_secs(4),
+        &user_data("https://registrar.test"),
+    );
+    play.until(40);
+    assert_eq!((play.times("claim"), play.times("connect")), (vec![30], vec![34]));
+}
+
+#[test]
 fn a_job_runs_for_as_long_as_github_says_and_ends_as_it_says() {
     let mut play = play(Fate::Healthy);
     let mut failing = job();
