@@ -1,3 +1,6 @@
+//! That peaks, ideal times and spreads are what they are said to be, and that each goal can be missed.
+//! Not here: a case that is played; `tests/native.rs` has one.
+
 use super::*;
 use crate::scenario::{Matrix, Scenario};
 
