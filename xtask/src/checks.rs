@@ -56,6 +56,7 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
     steps.run("workflows", || workflows::check(workspace, &programs, python.as_ref()))?;
     let seeds = ["--seeds", SEEDS].map(str::to_owned);
     steps.must("sim", || simulation::start(workspace, &programs, Program::Sim, &seeds))?;
+    steps.must("scenario", || simulation::start(workspace, &programs, Program::Scenario, &[]))?;
     steps.must("demo", || simulation::start(workspace, &programs, Program::Demo, &[]))?;
     steps.must("demo-in-a-program", || {
         simulation::in_program(workspace, &programs, &programs.path(OWN_HOST)).map(drop)
