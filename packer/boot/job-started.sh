@@ -12,8 +12,9 @@ word() { # one word without a blank or a quote
 }
 
 # Opened for reading too, as otherwise this would hang if boot were gone.
-printf 'job_started %s %s %s %s %s %s\n' "$(word "$GITHUB_REPOSITORY")" "$(word "$GITHUB_EVENT_NAME")" "$(word "$GITHUB_ACTOR")" \
-	"$(word "$GITHUB_RUN_ID")" "$(word "$GITHUB_RUN_ATTEMPT")" "$(word "$GITHUB_JOB")" 1<>"$run/events" || exit 1
+printf 'job_started %s %s %s %s %s %s %s\n' "$(word "$GITHUB_REPOSITORY")" "$(word "$GITHUB_EVENT_NAME")" "$(word "$GITHUB_ACTOR")" \
+	"$(word "$GITHUB_TRIGGERING_ACTOR")" "$(word "$GITHUB_RUN_ID")" "$(word "$GITHUB_RUN_ATTEMPT")" "$(word "$GITHUB_JOB")" \
+	1<>"$run/events" || exit 1
 
 # Boot gives up on the registrar after a minute and then says what the pool's setting is. Longer than that, boot is not there.
 verdict=''

@@ -10,6 +10,7 @@ use jit_domain::labels::LabelSet;
 use jit_domain::time::Timestamp;
 use jit_domain::{class, ids};
 use jit_github::runners::{Connection, Deletion, JitConfig, JitRequest, Runner};
+use jit_github::runs::WorkflowRun;
 use jit_github::tokens::{Access, TokenRequest};
 use jit_github::{Api, AppKey, Authorization, Labels, Owner, PageNumber, Repository, RunnerName, Scope};
 use secrecy::SecretString;
@@ -227,6 +228,27 @@ impl<'s, 'e, E: Effects> GitHub<'s, 'e, E> {
             }
         }
         Err(GitHubError::Unusable("a run lists more jobs than GitHub allows".into()))
+    }
+
+    /// What GitHub says of a run; none when it does not know it.
+    ///
+    /// # Errors
+    /// [`GitHubError`].
+    pub async fn run(
+        &self,
+        installation: InstallationId,
+        repository: &RepositoryName,
+        run: RunId,
+    ) -> Result<Option<WorkflowRun>, GitHubError> {
+        let auth = self.authorize(installation, Need::Actions).await?;
+        let repository = Repository::parse(repository.as_str()).map_err(unusable)?;
+        let request = self.api.get_run(&auth, &repository, jit_github::RunId(run.0));
+        let reply = self.send("get workflow run", request).await?;
+        match self.read(jit_github::runs::parse_run(&reply)).await {
+            Ok(run) => Ok(Some(run)),
+            Err(GitHubError::Refused(jit_github::Error::NotFound(_))) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// A token for an installation, good for one need only.

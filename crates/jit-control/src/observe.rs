@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future;
 use futures::stream::{self, StreamExt as _};
 use jit_domain::decide::lifecycle::advance;
-use jit_domain::decide::webhook::identify;
+use jit_domain::decide::webhook::{Wanted, identify};
 use jit_domain::ids::{ClassKey, JobId, PoolName};
 use jit_domain::job::Job;
 use jit_domain::observation::{Action, Observation};
@@ -215,8 +215,7 @@ pub async fn record_one<E: Effects>(
 }
 
 fn class_of(policy: &Policy, told: &Observation) -> Option<(PoolName, ClassKey)> {
-    let identity =
-        identify(policy, told.installation, &told.repository, told.organisation.as_ref(), &told.labels)?;
+    let identity = identify(policy, &Wanted::by_event(told)).ok()?;
     let key = identity.key();
     Some((identity.pool, key))
 }

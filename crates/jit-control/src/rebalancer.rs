@@ -425,6 +425,8 @@ pub fn observation_of(
         installation,
         repository: repository.clone(),
         organisation,
+        visibility: None,
+        sender: None,
         pool: None,
         runner: RunnerRef::named(job.runner_id.map(|id| RunnerId(id.0)), job.runner_name.as_deref()),
         conclusion: job.conclusion.as_ref().map(|c| c.as_str().to_owned()),

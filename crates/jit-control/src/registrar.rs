@@ -29,6 +29,7 @@ use crate::world::World;
 
 mod ask;
 mod health;
+mod hook;
 mod identity;
 mod report;
 

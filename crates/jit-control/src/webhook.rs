@@ -4,7 +4,7 @@
 use http::{Method, StatusCode};
 use jit_domain::decide::webhook::{self as decide, Accept};
 use jit_domain::ids::{InstallationId, JobId, Login, RepositoryName, RunId, RunnerId};
-use jit_domain::job::RunnerRef;
+use jit_domain::job::{RunnerRef, Visibility};
 use jit_domain::labels::LabelSet;
 use jit_domain::observation::{self, Observation};
 use jit_domain::policy::Policy;
@@ -128,7 +128,7 @@ fn answer<E: Effects>(
     labels: Vec<String>,
     delivery: Option<String>,
 ) -> Result<Message, Response> {
-    let fields = json!({ "job.id": observation.job.0, "run.id": observation.run.0, "action": observation.action.as_str(),
+    let mut fields = json!({ "job.id": observation.job.0, "run.id": observation.run.0, "action": observation.action.as_str(),
         "repository": observation.repository.as_str(), "delivery": delivery });
     let (event, told) = match decide::accept(policy, observation, shell.now()) {
         Accept::Jobs(told) | Accept::Lifecycle(told) => ("a delivery was accepted", Ok(told)),
@@ -140,6 +140,11 @@ fn answer<E: Effects>(
             ("a delivery's owner is not served", Err(text(StatusCode::ACCEPTED, "not served")))
         }
         Accept::NoPool => ("a delivery's labels match no pool", Err(text(StatusCode::ACCEPTED, "no pool"))),
+        Accept::Refused(pool, refusal) => {
+            fields["pool"] = pool.as_str().into();
+            fields["reason"] = refusal.code().into();
+            ("a delivery's job is refused", Err(text(StatusCode::ACCEPTED, &format!("refused: {refusal}"))))
+        }
     };
     shell.info(event, fields);
     told.map(|told| Message::Job(wire(told, labels, delivery)))
@@ -179,6 +184,8 @@ fn observe(event: &WorkflowJobEvent, now: Timestamp) -> Result<Option<(Observati
         installation,
         repository,
         organisation: event.organization.as_deref().map(Login::new),
+        visibility: Some(if event.repository.private { Visibility::Private } else { Visibility::Public }),
+        sender: event.sender.as_deref().map(Login::new),
         pool: None,
         runner,
         conclusion: job.conclusion.as_ref().map(|c| c.as_str().to_owned()),
@@ -201,6 +208,8 @@ fn wire(told: Observation, labels: Vec<String>, delivery: Option<String>) -> Job
         installation: told.installation,
         repository: told.repository,
         organisation: told.organisation,
+        visibility: told.visibility,
+        sender: told.sender,
         pool: told.pool,
         runner_id: told.runner.as_ref().and_then(|r| r.id),
         runner_name: told.runner.map(|r| r.name),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::class::{ClassIdentity, Scope};
 use crate::ids::*;
 use crate::instance::Instance;
-use crate::job::{Job, JobPhase};
+use crate::job::{Job, JobPhase, Visibility};
 use crate::labels::LabelSet;
 use crate::policy::*;
 use crate::time::Timestamp;
@@ -28,6 +28,7 @@ pub(crate) fn pool(name: &str) -> Pool {
         labels: labels(),
         scope: PoolScope::Organisation,
         repositories: BTreeSet::new(),
+        allow: Allow::default(),
         runner_group: RunnerGroupId(1),
         caps: Caps {
             instances: 1000,
@@ -75,6 +76,7 @@ pub(crate) fn queued_job(id: u64) -> Job {
         installation: InstallationId(42),
         repository: RepositoryName::parse("octo/app").unwrap(),
         organisation: Some(Login::new("octo")),
+        visibility: Some(Visibility::Private),
         labels: labels(),
         pool: PoolName::new("default"),
         class: class_identity().key(),
@@ -120,6 +122,8 @@ pub(crate) fn observation(action: crate::observation::Action, id: u64) -> crate:
         installation: job.installation,
         repository: job.repository,
         organisation: job.organisation,
+        visibility: job.visibility,
+        sender: Some(Login::new("mona")),
         pool: Some(job.pool),
         runner: None,
         conclusion: None,

@@ -95,6 +95,10 @@ name!(
     ImageId
 );
 name!(
+    /// The event that started a run, such as `push`, in GitHub's word.
+    EventName
+);
+name!(
     /// SHA-256 of a text, in hexadecimal.
     Digest
 );

@@ -43,6 +43,30 @@ impl JobPhase {
     }
 }
 
+/// Who can see a repository; an internal one counts as private, as in GitHub's events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Visibility {
+    /// Those who were invited.
+    Private,
+    /// Everybody, who can propose changes too.
+    Public,
+}
+
+impl Visibility {
+    /// The word used in records and messages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Private => "private",
+            Self::Public => "public",
+        }
+    }
+
+    /// Reads the word back.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Private, Self::Public].into_iter().find(|v| v.as_str() == word)
+    }
+}
+
 /// The runner that GitHub named for a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunnerRef {
@@ -79,6 +103,8 @@ pub struct Job {
     pub repository: RepositoryName,
     /// The organisation that owns the repository; none for a user's.
     pub organisation: Option<Login>,
+    /// Who can see its repository, as GitHub said when it was queued; none when only the jobs API told of it.
+    pub visibility: Option<Visibility>,
     /// What it asks for.
     pub labels: LabelSet,
     /// The pool that took it.

@@ -2,7 +2,7 @@
 //! Its form on the wire is in jit-control's `message.rs`; how it moves a job's record is in `decide/lifecycle.rs`.
 
 use crate::ids::{InstallationId, JobId, Login, PoolName, RepositoryName, RunId};
-use crate::job::RunnerRef;
+use crate::job::{RunnerRef, Visibility};
 use crate::labels::LabelSet;
 use crate::time::Timestamp;
 
@@ -28,6 +28,10 @@ pub struct Observation {
     pub repository: RepositoryName,
     /// The organisation that owns the repository; none for a user's.
     pub organisation: Option<Login>,
+    /// Who can see the repository; none when the jobs API said it.
+    pub visibility: Option<Visibility>,
+    /// Who caused the event: for `queued`, who started the run or started it again. None when the jobs API said it.
+    pub sender: Option<Login>,
     /// The pool that the labels matched on arrival; none when none did, as for foreign jobs that started or ended.
     pub pool: Option<PoolName>,
     /// The runner that GitHub named; none while there is none, and for a job that ended without one.

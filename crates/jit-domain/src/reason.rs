@@ -36,7 +36,7 @@ pub enum Reason {
     NoOffering,
     /// The pool's images are named by parameters of the cloud, and none of these could be read.
     ImageNotResolved,
-    /// The pool is no longer in the configuration.
+    /// The pool is no longer in the configuration, or no longer allows the job.
     PoolGone,
     /// GitHub waits for an approval.
     WaitsForApproval,
@@ -255,7 +255,7 @@ pub fn explain(reason: &Reason) -> String {
         Reason::ImageNotResolved => {
             "the parameter that names the pool's image could not be read, or names no image".into()
         }
-        Reason::PoolGone => "its pool is no longer in the configuration".into(),
+        Reason::PoolGone => "its pool is no longer in the configuration, or no longer allows it".into(),
         Reason::WaitsForApproval => "GitHub waits for an approval before it queues the job".into(),
         Reason::InsufficientCapacity { code } => format!("the cloud had no capacity there ({code})"),
         Reason::Quota { code } => {

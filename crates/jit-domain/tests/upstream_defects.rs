@@ -99,12 +99,12 @@ fn u05_jobs_that_no_pool_offers_are_never_launched_for() {
             "{{ do = 'deliver', action = 'queued', job = 1, repository = '{repository}', labels = {labels} }}"
         )
     };
-    for (repository, labels) in [
-        ("octo/models", "['ubuntu-latest']"),
-        ("octo/models", "['self-hosted', 'p5.48xlarge']"),
-        ("octo/app", "['self-hosted', 'gpu']"),
+    for (repository, labels, said) in [
+        ("octo/models", "['ubuntu-latest']", "no pool"),
+        ("octo/models", "['self-hosted', 'p5.48xlarge']", "no pool"),
+        ("octo/app", "['self-hosted', 'gpu']", "refused by pool default"),
     ] {
-        assert_says(&told(pool, &event(repository, labels)), &["no pool"]);
+        assert_says(&told(pool, &event(repository, labels)), &[said]);
     }
     assert_says(&told(pool, &event("octo/models", "['self-hosted', 'gpu']")), &["jobs queue, pool default"]);
     assert_says(

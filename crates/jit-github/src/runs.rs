@@ -1,4 +1,4 @@
-//! Workflow runs: listing, running failed jobs again, cancelling.
+//! Workflow runs: reading one, listing, running failed jobs again, cancelling.
 //!
 //! Not here: a run's jobs (`jobs`).
 //!
@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::api::{Api, Authorization, Target};
 use crate::error::Error;
-use crate::ids::RunId;
+use crate::ids::{RepositoryId, RunId};
 use crate::names::Repository;
 use crate::open_enums::{Conclusion, Status};
 use crate::page::{self, Page, PageNumber};
@@ -42,6 +42,18 @@ pub struct WorkflowRun {
     pub head_branch: Option<String>,
     /// The commit that it runs for.
     pub head_sha: String,
+    /// The login of whoever started it; `None` where GitHub does not say.
+    #[serde(default, deserialize_with = "wire::optional_login")]
+    pub actor: Option<String>,
+    /// The login of whoever started its newest attempt; `None` where GitHub does not say.
+    #[serde(default, deserialize_with = "wire::optional_login")]
+    pub triggering_actor: Option<String>,
+    /// The repository whose workflow it is; `None` where GitHub does not say.
+    #[serde(default)]
+    pub repository: Option<RunRepository>,
+    /// The repository that holds the commit: another one if the change comes from a fork; `None` if that is gone.
+    #[serde(default)]
+    pub head_repository: Option<RunRepository>,
     /// When it was created.
     #[serde(deserialize_with = "wire::time")]
     pub created_at: Timestamp,
@@ -51,6 +63,18 @@ pub struct WorkflowRun {
     /// When its newest attempt started.
     #[serde(default, deserialize_with = "wire::optional_time")]
     pub run_started_at: Option<Timestamp>,
+}
+
+/// A repository of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct RunRepository {
+    /// Its id, which survives renaming.
+    pub id: RepositoryId,
+    /// `owner/name`.
+    pub full_name: String,
+    /// Whether it is private; internal repositories count as private. `None` where GitHub does not say.
+    #[serde(default)]
+    pub private: Option<bool>,
 }
 
 impl WorkflowRun {
@@ -66,6 +90,23 @@ impl WorkflowRun {
 }
 
 impl Api {
+    /// Reads a run; costs 1 point. Permission: `actions: read`.
+    ///
+    /// <https://docs.github.com/en/rest/actions/workflow-runs#get-a-workflow-run>
+    ///
+    /// ```
+    /// # use jit_github::{Api, Authorization, Repository, RunId};
+    /// # let api = Api::new("https://api.github.com", "jit-runners")?;
+    /// # let token = Authorization::bearer(&"ghs_x".into())?;
+    /// let request = api.get_run(&token, &Repository::parse("octo-org/app")?, RunId(5));
+    /// assert_eq!(request.uri().path(), "/repos/octo-org/app/actions/runs/5");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn get_run(&self, authorization: &Authorization, repository: &Repository, run: RunId) -> Request<Vec<u8>> {
+        let target = Target::repository(repository).path("/actions/runs").segment(run);
+        self.get(authorization, target.parameter("exclude_pull_requests", true))
+    }
+
     /// Lists the runs of a repository, one page; costs 1 point. Permission: `actions: read`.
     ///
     /// With a status, GitHub shows at most [`limits::RUNS_PER_SEARCH_MAX`](crate::limits::RUNS_PER_SEARCH_MAX) runs.
@@ -142,6 +183,14 @@ impl Api {
         let target = Target::repository(repository).path("/actions/runs").segment(run);
         self.post(authorization, target.path("/cancel"))
     }
+}
+
+/// Reads a run.
+///
+/// # Errors
+/// [`Error::NotFound`] if the run or its repository is gone or out of sight; the others as they say.
+pub fn parse_run(response: &Response<Vec<u8>>) -> Result<WorkflowRun, Error> {
+    reply::json("get workflow run", response, StatusCode::OK)
 }
 
 /// Reads a page of runs.

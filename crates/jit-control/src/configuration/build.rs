@@ -2,12 +2,12 @@
 
 use jit_domain::labels::LabelSet;
 use jit_domain::policy::{
-    Agent, AgentDownload, Ages, AwsStorage, Caps, DiskEncryption, Image, ImageRule, Machine, OfferingRule,
+    Agent, AgentDownload, Ages, Allow, AwsStorage, Caps, DiskEncryption, Image, ImageRule, Machine, OfferingRule,
     Policy, Pool, Served, Storage,
 };
 
 use super::draft::{
-    AgentDraft, Draft, ImageDraft, MachineDraft, Maybe, OfferingDraft, PoolDraft, StorageDraft, Value, Values,
+    AgentDraft, AllowDraft, Draft, ImageDraft, MachineDraft, Maybe, OfferingDraft, PoolDraft, StorageDraft, Value, Values,
 };
 use super::fault::{Read, Recorded};
 use super::shapes::{Backend, Encrypted};
@@ -56,6 +56,7 @@ fn pool(draft: PoolDraft) -> Read<Pool> {
         labels: labels.iter().collect::<LabelSet>(),
         scope: one(draft.scope)?,
         repositories: all(draft.repositories)?,
+        allow: allow(draft.allow)?,
         runner_group: one(draft.runner_group)?,
         caps: Caps {
             instances: one(draft.caps.instances)?,
@@ -74,6 +75,16 @@ fn pool(draft: PoolDraft) -> Read<Pool> {
         },
         unanswered_hook: one(draft.unanswered_hook)?,
         paused: one(draft.paused)?,
+    })
+}
+
+fn allow(draft: AllowDraft) -> Read<Allow> {
+    Ok(Allow {
+        organisations: all(draft.organisations)?,
+        events: all(draft.events)?,
+        actors: all(draft.actors)?,
+        forks: one(draft.forks)?,
+        public_repositories: one(draft.public_repositories)?,
     })
 }
 

@@ -21,6 +21,7 @@ pub(super) fn check(draft: &Draft, faults: &Faults) {
     for pool in pools {
         scope(pool, faults);
         owners(draft, pool, faults);
+        allow(draft, pool, faults);
         machine(pool, faults);
         disk::check(pool, faults);
         launch::check(pool, faults);
@@ -153,6 +154,30 @@ fn owners(draft: &Draft, pool: &PoolDraft, faults: &Faults) {
         let owner = repository.value.owner();
         if !owners.value.iter().any(|o| o.value == owner) {
             let what = format!("the owner `{owner}` is not among `{}`", owners.place.path);
+            faults.value(&repository.place, what, "add the owner there, or remove the repository");
+        }
+    }
+}
+
+/// The rules of a pool leave something to be served.
+fn allow(draft: &Draft, pool: &PoolDraft, faults: &Faults) {
+    let Ok(organisations) = &pool.allow.organisations else { return };
+    if organisations.value.is_empty() {
+        return;
+    }
+    if let Ok(owners) = &draft.deployment.served_owners
+        && !owners.value.is_empty()
+    {
+        for login in organisations.value.iter().filter(|o| !owners.value.iter().any(|s| s.value == o.value)) {
+            let what = format!("`{}` is not among `{}`", login.value, owners.place.path);
+            faults.value(&login.place, what, "add it there, or remove it here");
+        }
+    }
+    let Ok(repositories) = &pool.repositories else { return };
+    for repository in &repositories.value {
+        let owner = repository.value.owner();
+        if !organisations.value.iter().any(|o| o.value == owner) {
+            let what = format!("the owner `{owner}` is not among `{}`", organisations.place.path);
             faults.value(&repository.place, what, "add the owner there, or remove the repository");
         }
     }

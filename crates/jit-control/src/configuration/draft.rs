@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use jit_domain::ids::{
-    Cloud, Digest, ImageId, InstallationId, Login, MachineType, PoolName, Region, RepositoryName,
+    Cloud, Digest, EventName, ImageId, InstallationId, Login, MachineType, PoolName, Region, RepositoryName,
     RunnerGroupId, SubnetId,
 };
 use jit_domain::policy::{
-    CapacityType, DiskType, ImageKind, Paused, PoolScope, PublicAddress, UnansweredHook,
+    CapacityType, DiskType, ImageKind, Paused, PoolScope, PublicAddress, UnansweredHook, Wish,
 };
 
 use super::fault::{Located, Place, Read};
@@ -63,6 +63,7 @@ pub(super) struct PoolDraft {
     pub(super) labels: Values<String>,
     pub(super) scope: Value<PoolScope>,
     pub(super) repositories: Values<RepositoryName>,
+    pub(super) allow: AllowDraft,
     pub(super) runner_group: Value<RunnerGroupId>,
     pub(super) default_machine_type: Maybe<MachineType>,
     pub(super) unanswered_hook: Value<UnansweredHook>,
@@ -72,6 +73,15 @@ pub(super) struct PoolDraft {
     pub(super) images: Read<Vec<ImageDraft>>,
     pub(super) machine: MachineDraft,
     pub(super) ages: AgesDraft,
+}
+
+/// `[pool.allow]`.
+pub(super) struct AllowDraft {
+    pub(super) organisations: Values<Login>,
+    pub(super) events: Values<EventName>,
+    pub(super) actors: Values<Login>,
+    pub(super) forks: Value<Wish>,
+    pub(super) public_repositories: Value<Wish>,
 }
 
 /// `[pool.caps]`.
@@ -169,6 +179,7 @@ impl PoolDraft {
             labels: section.get(&pool::LABELS),
             scope: section.get(&pool::SCOPE),
             repositories: section.get(&pool::REPOSITORIES),
+            allow: AllowDraft::read(&section.section(&pool::allow::TABLE)),
             runner_group: section.get(&pool::RUNNER_GROUP_ID),
             default_machine_type: section.optional(&pool::DEFAULT_MACHINE_TYPE),
             unanswered_hook: section.get(&pool::UNANSWERED_HOOK),
@@ -179,6 +190,19 @@ impl PoolDraft {
             machine: MachineDraft::read(section.section(&pool::machine::TABLE)),
             ages: AgesDraft::read(&section.section(&pool::ages::TABLE)),
             place: section.place,
+        }
+    }
+}
+
+impl AllowDraft {
+    fn read(section: &Section<'_>) -> Self {
+        use pool::allow::*;
+        Self {
+            organisations: section.get(&ORGANISATIONS),
+            events: section.get(&EVENTS),
+            actors: section.get(&ACTORS),
+            forks: section.get(&FORKS),
+            public_repositories: section.get(&PUBLIC_REPOSITORIES),
         }
     }
 }

@@ -3,11 +3,12 @@
 use jit_aws::ec2::{KmsKeyReach, is_resource_id};
 use jit_aws::is_account_id;
 use jit_domain::ids::{
-    Cloud, Digest, ImageId, InstallationId, Login, MachineType, PoolName, Region, RepositoryName,
+    Cloud, Digest, EventName, ImageId, InstallationId, Login, MachineType, PoolName, Region, RepositoryName,
     RunnerGroupId, SubnetId,
 };
 use jit_domain::policy::{
     CapacityType, DiskType, ImageKind, Machine, Paused, PoolScope, PublicAddress, UnansweredHook,
+    Wish,
 };
 
 use super::form::{Flag, Integer, Text, Word};
@@ -48,6 +49,28 @@ pub(super) const LOGIN: Text<Login> = Text {
         plain.then(|| Login::new(t))
     },
 };
+
+/// Whoever starts a run: a user, or an App such as `dependabot[bot]`.
+pub(super) const ACTOR: Text<Login> = Text {
+    rule: "a user's login at GitHub, or an App's with `[bot]` behind it",
+    example: "dependabot[bot]",
+    parse: |t| (LOGIN.parse)(t.strip_suffix("[bot]").unwrap_or(t)).map(|_| Login::new(t)),
+};
+
+/// An event in GitHub's word. Which ones there are changes:
+/// <https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows>.
+pub(super) const EVENT: Text<EventName> = Text {
+    rule: "the name of an event that starts workflows, in small letters and underscores",
+    example: "pull_request",
+    parse: |t| {
+        let plain = !t.is_empty() && t.len() <= 50 && t.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        // Never the event of a run, which has its caller's.
+        (plain && t != "workflow_call").then(|| EventName::new(t))
+    },
+};
+
+/// Whether something is allowed.
+pub(super) const WISH: Flag<Wish> = Flag { yes: Wish::Allow, no: Wish::Refuse };
 
 /// A repository's full name.
 pub(super) const REPOSITORY: Text<RepositoryName> = Text {

@@ -54,6 +54,8 @@ fn queued(now: jit_domain::time::Timestamp) -> Message {
         installation: InstallationId(1),
         repository: RepositoryName::parse("octo/app").expect("it is a repository"),
         organisation: Some(Login::new("octo")),
+        visibility: None,
+        sender: None,
         pool: None,
         runner_id: None,
         runner_name: None,

@@ -1,7 +1,7 @@
 //! An observation of a job on its way through a queue. What it does to the job is in jit-domain.
 
 use jit_domain::ids::{InstallationId, JobId, Login, PoolName, RepositoryName, RunId, RunnerId, RunnerName};
-use jit_domain::job::RunnerRef;
+use jit_domain::job::{RunnerRef, Visibility};
 use jit_domain::observation::{Action, Observation};
 use jit_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,12 @@ pub struct JobObservation {
     /// The organisation that owns the repository; none for a user's.
     #[serde(default, with = "form::option", skip_serializing_if = "Option::is_none")]
     pub organisation: Option<Login>,
+    /// Who can see the repository; none when the jobs API said it.
+    #[serde(default, with = "form::option", skip_serializing_if = "Option::is_none")]
+    pub visibility: Option<Visibility>,
+    /// Who caused the event; none when the jobs API said it.
+    #[serde(default, with = "form::option", skip_serializing_if = "Option::is_none")]
+    pub sender: Option<Login>,
     /// The pool that matched on arrival; none for a started or ended job that no pool matched.
     #[serde(default, with = "form::option", skip_serializing_if = "Option::is_none")]
     pub pool: Option<PoolName>,
@@ -76,6 +82,8 @@ impl From<JobObservation> for Observation {
             installation: told.installation,
             repository: told.repository,
             organisation: told.organisation,
+            visibility: told.visibility,
+            sender: told.sender,
             pool: told.pool,
             runner: RunnerRef::named(told.runner_id, told.runner_name.as_ref().map(RunnerName::as_str)),
             conclusion: told.conclusion,

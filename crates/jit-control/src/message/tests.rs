@@ -1,7 +1,7 @@
 //! What holds for every message: it survives, forgives unknown fields, refuses newer versions and says where it breaks.
 
 use jit_domain::ids::{InstallationId, JobId, Login, PoolName, RepositoryName, RunId, RunnerId, RunnerName};
-use jit_domain::job::RunnerRef;
+use jit_domain::job::{RunnerRef, Visibility};
 use jit_domain::observation::Observation;
 use proptest::collection::vec;
 use proptest::option;
@@ -20,6 +20,7 @@ prop_compose! {
         (job, run, attempt, installation) in any::<(u64, u64, u32, u64)>(),
         (name, labels) in (arbitrary::text(), vec(arbitrary::text(), 0..4)),
         (repository, organisation) in (arbitrary::repository(), option::of(arbitrary::login())),
+        (visibility, sender) in (arbitrary::visibility(), option::of(arbitrary::login())),
         (pool, runner_id, runner_name) in
             (option::of(arbitrary::text()), option::of(0..3_u64), option::of(arbitrary::text())),
         (created_at, at, received_at) in
@@ -36,6 +37,8 @@ prop_compose! {
             installation: InstallationId(installation),
             repository,
             organisation,
+            visibility,
+            sender,
             pool: pool.map(PoolName::new),
             runner_id: runner_id.map(RunnerId),
             runner_name: runner_name.map(RunnerName::new),
@@ -98,6 +101,8 @@ fn told(action: Action) -> JobObservation {
         installation: InstallationId(42),
         repository: RepositoryName::parse("octo/app").unwrap(),
         organisation: Some(Login::new("octo")),
+        visibility: None,
+        sender: None,
         pool: (!has_runner).then(|| PoolName::new("default")),
         runner_id: has_runner.then_some(RunnerId(771)),
         runner_name: has_runner.then(|| RunnerName::new("jit-i-0123456789abcdef0-1")),
@@ -112,12 +117,18 @@ fn told(action: Action) -> JobObservation {
 pub(crate) fn golden() -> Vec<Golden> {
     let jobs =
         Action::ALL.map(|action| (format!("message-job-{}", action.as_str()), Message::Job(told(action))));
+    let full = JobObservation {
+        visibility: Some(Visibility::Public),
+        sender: Some(Login::new("mona")),
+        ..told(Action::Queued)
+    };
+    let full = ("message-job-queued-sender".to_owned(), Message::Job(full));
     let class = ("message-class".to_owned(), Message::Class(class().identity.key()));
     let file = |(name, message): (String, Message)| {
         let written = message.encode();
         Golden::new(name, message, written, Message::decode)
     };
-    jobs.into_iter().chain([class]).map(file).collect()
+    jobs.into_iter().chain([full, class]).map(file).collect()
 }
 
 #[test]

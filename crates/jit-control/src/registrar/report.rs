@@ -4,13 +4,13 @@
 use http::StatusCode;
 use jit_domain::class::Class;
 use jit_domain::decide::registrar as decide;
-use jit_domain::ids::{BatchId, ClassKey, Cloud, InstanceKey, RepositoryName};
+use jit_domain::ids::{BatchId, ClassKey, Cloud, InstanceKey};
 use jit_domain::instance::{Instance, Stage};
 use jit_domain::limits as domain_limits;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Response, Shell, ours};
+use super::{Response, Shell, hook, ours};
 use crate::effects::{Effects, Request};
 use crate::limits;
 use crate::reply::{self, text};
@@ -60,7 +60,7 @@ pub(super) async fn answer<E: Effects>(
     if stage != Stage::JobStarted {
         return Ok(reply::json(StatusCode::OK, &json!({ "verdict": "allow" })));
     }
-    Ok(verdict(shell, &known, &wire.detail))
+    Ok(hook::answer(shell, settings, &known, &wire.detail).await)
 }
 
 fn parse(body: &[u8]) -> Result<(Wire, Stage), Response> {
@@ -126,29 +126,4 @@ async fn booted<E: Effects>(
         }
     }
     Ok(None)
-}
-
-/// Whether the job that the agent was given may run: its repository must be one that the pool serves. The runner group keeps
-/// others away at GitHub; this is the second lock.
-fn verdict<E: Effects>(shell: &Shell<'_, E>, instance: &Instance, detail: &Value) -> Response {
-    let repository = detail.get("repository").and_then(Value::as_str).and_then(RepositoryName::parse);
-    let pool = shell.policy.pool(&instance.pool);
-    let refusal = match (pool, repository) {
-        (_, None) => Some("the job's repository is missing"),
-        (None, _) => Some("the instance's pool is no longer configured"),
-        (Some(pool), Some(repository)) if !pool.serves(&repository) => {
-            Some("the pool does not serve the repository")
-        }
-        (Some(_), Some(repository)) if repository.owner() != instance.scope.owner() => {
-            Some("the repository is of another owner")
-        }
-        (Some(_), Some(_)) => None,
-    };
-    match refusal {
-        None => reply::json(StatusCode::OK, &json!({ "verdict": "allow" })),
-        Some(reason) => {
-            shell.error("a job was refused", json!({ "instance.id": instance.key.id, "reason": reason }));
-            reply::json(StatusCode::OK, &json!({ "verdict": "refuse", "reason": reason }))
-        }
-    }
 }

@@ -10,7 +10,7 @@ use jit_domain::ids::{
     PoolName, Region, RepositoryName, RunId, RunnerGroupId, RunnerId, RunnerName, SubnetId,
 };
 use jit_domain::instance::{Instance, InstancePhase, Mint, Stage};
-use jit_domain::job::{Job, JobPhase, RunnerRef};
+use jit_domain::job::{Job, JobPhase, RunnerRef, Visibility};
 use jit_domain::labels::LabelSet;
 use jit_domain::policy::{
     CapacityType, DiskEncryption, DiskType, Image, ImageKind, Machine, MachineSelection, Offering,
@@ -105,11 +105,16 @@ fn reason() -> impl Strategy<Value = Reason> {
     ]
 }
 
+pub(crate) fn visibility() -> impl Strategy<Value = Option<Visibility>> {
+    option::of(select(vec![Visibility::Private, Visibility::Public]))
+}
+
 prop_compose! {
     pub(crate) fn job()(
         (id, run, attempt, name) in (any::<u64>(), any::<u64>(), any::<u32>(), text()),
         (installation, repository, organisation) in (any::<u64>(), repository(), option::of(login())),
         (labels, pool, class) in (labels(), text(), class_key()),
+        visibility in visibility(),
         phase in select(vec![
             JobPhase::Waiting, JobPhase::Held, JobPhase::Queued, JobPhase::InProgress, JobPhase::Completed,
         ]),
@@ -126,6 +131,7 @@ prop_compose! {
             installation: InstallationId(installation),
             repository,
             organisation,
+            visibility,
             labels,
             pool: PoolName::new(pool),
             class,

@@ -4,7 +4,7 @@ use jit_domain::ids::{
     ClassKey, InstallationId, InstanceKey, JobId, Login, PoolName, RepositoryName, RunId, RunnerId,
     RunnerName,
 };
-use jit_domain::job::{Job, JobPhase, RunnerRef};
+use jit_domain::job::{Job, JobPhase, RunnerRef, Visibility};
 use jit_domain::labels::LabelSet;
 use jit_domain::limits::TOMBSTONE_KEPT;
 use jit_domain::reason::Reason;
@@ -50,6 +50,8 @@ struct JobForm {
     repository: RepositoryName,
     #[serde(default, with = "form::option", skip_serializing_if = "Option::is_none")]
     organisation: Option<Login>,
+    #[serde(default, with = "form::option", skip_serializing_if = "Option::is_none")]
+    visibility: Option<Visibility>,
     #[serde(with = "form")]
     labels: LabelSet,
     #[serde(with = "form")]

@@ -8,7 +8,7 @@ use jit_domain::ids::{
     PoolName, Region, RepositoryName, RunId, RunnerGroupId, RunnerId, RunnerName, SubnetId,
 };
 use jit_domain::instance::Stage;
-use jit_domain::job::JobPhase;
+use jit_domain::job::{JobPhase, Visibility};
 use jit_domain::labels::LabelSet;
 use jit_domain::observation::Action;
 use jit_domain::policy::{CapacityType, DiskType, ImageKind, MachineSelection, PublicAddress};
@@ -78,6 +78,7 @@ text! {
     DiskType, "a kind of disk", |kind| kind.as_str(), Self::parse;
     JobPhase, "a phase", |phase| phase.as_str(), Self::parse;
     Stage, "a stage", |stage| stage.as_str(), Self::parse;
+    Visibility, "who can see a repository", |visibility| visibility.as_str(), Self::parse;
     Action, "an action", |action| action.as_str(), Self::parse;
     MachineSelection, "a machine type", Self::as_str, |text| Some(match text {
         "" => Self::Default,

@@ -226,6 +226,8 @@ fn in_progress(id: u64) -> Message {
         installation: InstallationId(42),
         repository: RepositoryName::parse("octo/app").expect("a name"),
         organisation: Some(Login::new("octo")),
+        visibility: None,
+        sender: None,
         pool: None,
         runner_id: Some(RunnerId(id)),
         runner_name: Some(RunnerName::new(format!("jit-i-0123456789abcd{id:03}-1"))),

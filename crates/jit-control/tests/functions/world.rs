@@ -239,6 +239,7 @@ pub(crate) fn queued(id: u64, repository: &str, moved_at: Timestamp) -> Job {
         installation: InstallationId(42),
         repository: RepositoryName::parse(repository).expect("a repository's name"),
         organisation: Some(Login::new("octo")),
+        visibility: None,
         labels: identity().labels,
         pool: PoolName::new("default"),
         class: identity().key(),

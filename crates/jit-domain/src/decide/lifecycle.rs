@@ -33,6 +33,7 @@ pub fn advance(
         return Some(first_seen(event, pool, class, target, now));
     };
     let mut after = before.clone();
+    after.visibility = event.visibility.or(after.visibility);
     if target > before.phase {
         after.phase = target;
         after.moved_at = now;
@@ -65,6 +66,7 @@ fn first_seen(
         installation: event.installation,
         repository: event.repository.clone(),
         organisation: event.organisation.clone(),
+        visibility: event.visibility,
         labels: event.labels.clone(),
         pool,
         class,

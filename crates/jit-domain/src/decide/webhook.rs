@@ -2,7 +2,8 @@
 //! harmless further on, and a lost one is found by asking GitHub.
 
 use crate::class::{ClassIdentity, Scope};
-use crate::ids::{InstallationId, Login, MachineType, RepositoryName};
+use crate::decide::allow::{Facts, Layer, Refusal, allow};
+use crate::ids::{InstallationId, Login, MachineType, PoolName, RepositoryName};
 use crate::instance::instance_id_of;
 use crate::job::Job;
 use crate::labels::LabelSet;
@@ -24,6 +25,48 @@ pub enum Accept {
     NotServed,
     /// No pool has the labels.
     NoPool,
+    /// A pool has the labels, and refuses the job.
+    Refused(PoolName, Refusal),
+}
+
+/// What a job asks for, and what is known of it.
+#[derive(Clone, Debug)]
+pub struct Wanted<'a> {
+    /// The installation that told us.
+    pub installation: InstallationId,
+    /// Its repository.
+    pub repository: &'a RepositoryName,
+    /// The organisation that owns the repository; none for a user's.
+    pub organisation: Option<&'a Login>,
+    /// The labels.
+    pub labels: &'a LabelSet,
+    /// What the pools' rules are about.
+    pub facts: Facts,
+}
+
+/// Why a job has no class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoClass {
+    /// No pool has the labels.
+    NoPool,
+    /// Every pool that has them refuses the job; this is the first, and why.
+    Refused(PoolName, Refusal),
+}
+
+impl<'a> Wanted<'a> {
+    /// What an event says.
+    pub fn by_event(event: &'a Observation) -> Self {
+        let Observation { installation, repository, organisation, labels, .. } = event;
+        let organisation = organisation.as_ref();
+        Self { installation: *installation, repository, organisation, labels, facts: Facts::of_event(event) }
+    }
+
+    /// What the ledger knows.
+    pub fn by_job(job: &'a Job) -> Self {
+        let Job { installation, repository, organisation, labels, .. } = job;
+        let organisation = organisation.as_ref();
+        Self { installation: *installation, repository, organisation, labels, facts: Facts::of_job(job) }
+    }
 }
 
 /// Decides what becomes of an event; names the pool in the observation that goes on.
@@ -35,15 +78,15 @@ pub fn accept(policy: &Policy, event: Observation, now: Timestamp) -> Accept {
     if !is_served(policy, event.installation, &event.repository) {
         return Accept::NotServed;
     }
-    let identity =
-        identify(policy, event.installation, &event.repository, event.organisation.as_ref(), &event.labels);
+    let identity = identify(policy, &Wanted::by_event(&event));
     let runner_is_ours = (event.runner.as_ref())
         .is_some_and(|r| instance_id_of(&policy.runner_prefix, r.name.as_str()).is_some());
     match (identity, is_start) {
-        (Some(identity), true) => Accept::Jobs(Observation { pool: Some(identity.pool), ..event }),
-        (Some(identity), false) => Accept::Lifecycle(Observation { pool: Some(identity.pool), ..event }),
-        (None, false) if runner_is_ours => Accept::Lifecycle(event),
-        (None, _) => Accept::NoPool,
+        (Ok(identity), true) => Accept::Jobs(Observation { pool: Some(identity.pool), ..event }),
+        (Ok(identity), false) => Accept::Lifecycle(Observation { pool: Some(identity.pool), ..event }),
+        (Err(_), false) if runner_is_ours => Accept::Lifecycle(event),
+        (Err(NoClass::NoPool), _) => Accept::NoPool,
+        (Err(NoClass::Refused(pool, refusal)), _) => Accept::Refused(pool, refusal),
     }
 }
 
@@ -54,35 +97,33 @@ pub fn is_served(policy: &Policy, installation: InstallationId, repository: &Rep
         && (served.owners.is_empty() || served.owners.contains(&repository.owner()))
 }
 
-/// The class of a job: that of the first pool in the file that fits it.
-pub fn identify(
-    policy: &Policy,
-    installation: InstallationId,
-    repository: &RepositoryName,
-    organisation: Option<&Login>,
-    labels: &LabelSet,
-) -> Option<ClassIdentity> {
-    policy.pools.iter().find_map(|pool| identify_in(pool, installation, repository, organisation, labels))
+/// The class of a job: that of the first pool in the file that fits and allows it.
+///
+/// # Errors
+/// [`NoClass`] says whether a pool would have fitted.
+pub fn identify(policy: &Policy, wanted: &Wanted<'_>) -> Result<ClassIdentity, NoClass> {
+    let mut refused = None;
+    for pool in &policy.pools {
+        let Some(identity) = identify_in(pool, wanted) else { continue };
+        match allow(pool, &wanted.facts, Layer::Admission) {
+            Ok(()) => return Ok(identity),
+            Err(refusal) => _ = refused.get_or_insert_with(|| (pool.name.clone(), refusal)),
+        }
+    }
+    Err(refused.map_or(NoClass::NoPool, |(pool, refusal)| NoClass::Refused(pool, refusal)))
 }
 
 /// The class of a job that we have on record: that of its pool, if that still fits, else of the first that does.
 pub fn identify_job(policy: &Policy, job: &Job) -> Option<ClassIdentity> {
-    let Job { installation, repository, organisation, labels, .. } = job;
+    let wanted = Wanted::by_job(job);
     let own = policy.pool(&job.pool);
-    own.and_then(|pool| identify_in(pool, *installation, repository, organisation.as_ref(), labels))
-        .or_else(|| identify(policy, *installation, repository, organisation.as_ref(), labels))
+    own.filter(|pool| allow(pool, &wanted.facts, Layer::Admission).is_ok())
+        .and_then(|pool| identify_in(pool, &wanted))
+        .or_else(|| identify(policy, &wanted).ok())
 }
 
-fn identify_in(
-    pool: &Pool,
-    installation: InstallationId,
-    repository: &RepositoryName,
-    organisation: Option<&Login>,
-    labels: &LabelSet,
-) -> Option<ClassIdentity> {
-    if !pool.serves(repository) {
-        return None;
-    }
+fn identify_in(pool: &Pool, wanted: &Wanted<'_>) -> Option<ClassIdentity> {
+    let Wanted { installation, repository, organisation, labels, facts: _ } = *wanted;
     let machine = select_machine(pool, labels)?;
     let scope = match pool.scope {
         PoolScope::Organisation => Scope::Organisation(organisation?.clone()),
@@ -121,7 +162,8 @@ mod tests {
     use super::*;
     use crate::fixtures::{self, NOW};
     use crate::ids::RunnerName;
-    use crate::job::RunnerRef;
+    use crate::job::{RunnerRef, Visibility};
+    use crate::policy::Wish;
     use std::time::Duration;
 
     fn labels(labels: &[&str]) -> LabelSet {
@@ -171,6 +213,33 @@ mod tests {
         policy.served.installations.clear();
         policy.served.owners.insert(Login::new("someone"));
         assert_eq!(accept(&policy, fixtures::observation(Action::Queued, 1), NOW), Accept::NotServed);
+    }
+
+    #[test]
+    fn a_job_that_its_pool_refuses_goes_to_the_next_one_that_fits_or_launches_nothing() {
+        let mut policy = fixtures::policy();
+        let public = |action| Observation {
+            visibility: Some(Visibility::Public),
+            ..fixtures::observation(action, 1)
+        };
+        let refused = Accept::Refused(PoolName::new("default"), Refusal::PublicRepository);
+        assert_eq!(accept(&policy, public(Action::Queued), NOW), refused);
+        assert_eq!(accept(&policy, public(Action::Completed), NOW), refused, "and nothing is kept of its end");
+        let mut open = fixtures::pool("open");
+        open.allow.public_repositories = Wish::Allow;
+        policy.pools.push(open);
+        let accepted = Observation { pool: Some(PoolName::new("open")), ..public(Action::Queued) };
+        assert_eq!(accept(&policy, accepted.clone(), NOW), Accept::Jobs(accepted));
+    }
+
+    #[test]
+    fn who_ends_a_job_need_not_be_allowed_to_start_one() {
+        let mut policy = fixtures::policy();
+        policy.pools[0].allow.actors.insert(Login::new("somebody"));
+        let refused = Accept::Refused(PoolName::new("default"), Refusal::Actor(Login::new("mona")));
+        assert_eq!(accept(&policy, fixtures::observation(Action::Queued, 1), NOW), refused);
+        let ended = accept(&policy, fixtures::observation(Action::Completed, 1), NOW);
+        assert!(matches!(ended, Accept::Lifecycle(_)));
     }
 
     #[test]

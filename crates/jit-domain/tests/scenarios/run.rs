@@ -196,6 +196,8 @@ impl World {
             installation: InstallationId(form.installation),
             organisation: form.organisation.then(|| repository.owner()),
             repository,
+            visibility: None,
+            sender: None,
             pool: None,
             runner: form.runner.as_ref().map(runner),
             conclusion: form.conclusion.clone(),
@@ -209,13 +211,7 @@ impl World {
         let pool = |o: &Observation| o.pool.as_ref().map_or("no pool".to_owned(), |p| format!("pool {p}"));
         let decided = match webhook::accept(&self.policy, self.observation(form), self.now) {
             webhook::Accept::Jobs(told) => {
-                let identity = webhook::identify(
-                    &self.policy,
-                    told.installation,
-                    &told.repository,
-                    told.organisation.as_ref(),
-                    &told.labels,
-                );
+                let identity = webhook::identify(&self.policy, &webhook::Wanted::by_event(&told));
                 let class = identity.expect("an accepted job has a class");
                 let machine = class.machine.as_str();
                 format!("jobs queue, {}, scope {}, machine {machine:?}", pool(&told), class.scope)
@@ -224,6 +220,7 @@ impl World {
             webhook::Accept::Stale => "stale".into(),
             webhook::Accept::NotServed => "not served".into(),
             webhook::Accept::NoPool => "no pool".into(),
+            webhook::Accept::Refused(pool, refusal) => format!("refused by pool {pool}: {refusal}"),
         };
         format!("{} [{}] of {}: {decided}", form.action, form.labels.join(", "), form.repository)
     }
@@ -231,14 +228,8 @@ impl World {
     /// As lifecycle does: first the job, then the instance whose runner is named.
     fn event(&mut self, form: &form::Event) -> String {
         let told = self.observation(form);
-        let identity = webhook::identify(
-            &self.policy,
-            told.installation,
-            &told.repository,
-            told.organisation.as_ref(),
-            &told.labels,
-        );
-        let class = identity.map(|i| (i.pool.clone(), i.key()));
+        let identity = webhook::identify(&self.policy, &webhook::Wanted::by_event(&told));
+        let class = identity.ok().map(|i| (i.pool.clone(), i.key()));
         let mut line = format!("{} of job {}:", form.action, form.job);
         match lifecycle::advance(self.jobs.get(&told.job), &told, class, self.now) {
             Some(job) => {

@@ -60,6 +60,8 @@ fn observation(action: Action) -> Observation {
         installation: InstallationId(42),
         organisation: Some(repository.owner()),
         repository,
+        visibility: None,
+        sender: None,
         pool: None,
         runner: None,
         conclusion: None,

@@ -7,7 +7,8 @@ use jit_domain::class::{Class, ClassIdentity};
 use jit_domain::decide::breaker;
 use jit_domain::decide::scaleup::{Health, Stamp};
 use jit_domain::decide::supply::Observed;
-use jit_domain::decide::webhook::{identify, identify_job};
+use jit_domain::decide::allow::Facts;
+use jit_domain::decide::webhook::{Wanted, identify, identify_job};
 use jit_domain::ids::*;
 use jit_domain::instance::{Instance, InstancePhase, Mint, Stage};
 use jit_domain::job::{Job, JobPhase};
@@ -99,9 +100,15 @@ impl World {
     /// The class of jobs with these labels; made where there is none.
     pub(crate) fn class_of(&mut self, labels: &[String], repository: &str, pool: &str) -> ClassKey {
         let repository = RepositoryName::parse(repository).expect("a repository's name");
-        let labels = labels.iter().collect();
-        let found =
-            identify(&self.policy, InstallationId(42), &repository, Some(&repository.owner()), &labels);
+        let (labels, owner) = (labels.iter().collect(), repository.owner());
+        let wanted = Wanted {
+            installation: InstallationId(42),
+            repository: &repository,
+            organisation: Some(&owner),
+            labels: &labels,
+            facts: Facts { repository: Some(repository.clone()), ..Facts::default() },
+        };
+        let found = identify(&self.policy, &wanted).ok();
         let identity = found.filter(|i| i.pool.as_str() == pool).expect("labels that fit the pool");
         let key = identity.key();
         self.classes.entry(key.clone()).or_insert_with(|| Class::new(identity));
@@ -119,6 +126,7 @@ impl World {
                 installation: InstallationId(42),
                 repository: repository.clone(),
                 organisation: Some(repository.owner()),
+                visibility: None,
                 labels: form.labels.iter().collect(),
                 pool: PoolName::new(&form.pool),
                 class: ClassKey::new("unset"),
@@ -261,6 +269,7 @@ fn pool(form: &form::Pool) -> Pool {
             other => panic!("no scope: {other}"),
         },
         repositories: form.repositories.iter().map(|r| RepositoryName::parse(r).expect("a name")).collect(),
+        allow: Allow::default(),
         runner_group: RunnerGroupId(1),
         caps: Caps {
             instances: form.instances,

@@ -214,9 +214,9 @@ impl Job {
         json!({
             "repository": self.repository,
             "event": self.event,
-            "fork": self.fork,
             "actor": self.actor,
-            "run_id": self.run_id,
+            "triggering_actor": self.actor,
+            "run_id": self.run_id.to_string(),
             "run_attempt": self.run_attempt,
             "job": self.name,
         })

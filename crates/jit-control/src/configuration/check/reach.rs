@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use jit_domain::ids::{MachineType, RepositoryName};
+use jit_domain::ids::{Login, MachineType, RepositoryName};
 use jit_domain::labels::LabelSet;
-use jit_domain::policy::PoolScope;
+use jit_domain::policy::{PoolScope, Wish};
 
-use crate::configuration::draft::PoolDraft;
+use crate::configuration::draft::{PoolDraft, Values};
 use crate::configuration::fault::Faults;
 
 /// Records every pool that can never be chosen.
@@ -32,6 +32,26 @@ struct Reach<'a> {
     /// None means each that the App sees.
     repositories: Option<BTreeSet<&'a RepositoryName>>,
     scope: PoolScope,
+    rules: Rules<'a>,
+}
+
+/// The rules by which a delivery alone can be refused; an empty set means that any is allowed.
+struct Rules<'a> {
+    organisations: BTreeSet<&'a Login>,
+    actors: BTreeSet<&'a Login>,
+    public_repositories: Wish,
+}
+
+impl Rules<'_> {
+    /// Whether each job that these rules allow is allowed by the others too.
+    fn are_within(&self, others: &Self) -> bool {
+        let within = |own: &BTreeSet<&Login>, other: &BTreeSet<&Login>| {
+            other.is_empty() || !own.is_empty() && own.is_subset(other)
+        };
+        within(&self.organisations, &others.organisations)
+            && within(&self.actors, &others.actors)
+            && (self.public_repositories == Wish::Refuse || others.public_repositories == Wish::Allow)
+    }
 }
 
 impl<'a> Reach<'a> {
@@ -46,6 +66,11 @@ impl<'a> Reach<'a> {
             machine_types: types.iter().flat_map(|l| &l.value).map(|t| &t.value).collect(),
             repositories: (!repositories.is_empty()).then_some(repositories),
             scope: pool.scope.as_ref().ok()?.value,
+            rules: Rules {
+                organisations: logins(&pool.allow.organisations)?,
+                actors: logins(&pool.allow.actors)?,
+                public_repositories: pool.allow.public_repositories.as_ref().ok()?.value,
+            },
         })
     }
 
@@ -80,6 +105,11 @@ impl<'a> Reach<'a> {
             (Some(_), None) => false,
         };
         let has_machine = machine_type.is_none_or(|t| self.machine_types.contains(t));
-        serves_owners && serves_repository && has_machine && pool.labels.is_subset(&self.labels)
+        let allows = pool.rules.are_within(&self.rules);
+        serves_owners && serves_repository && allows && has_machine && pool.labels.is_subset(&self.labels)
     }
+}
+
+fn logins(list: &Values<Login>) -> Option<BTreeSet<&Login>> {
+    Some(list.as_ref().ok()?.value.iter().map(|login| &login.value).collect())
 }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use jit_domain::ids::{
-    Cloud, ImageId, MachineType, PoolName, Region, RepositoryName, RunnerGroupId, SubnetId,
+    Cloud, EventName, ImageId, Login, MachineType, PoolName, Region, RepositoryName, RunnerGroupId, SubnetId,
 };
 use jit_domain::policy::{
-    CapacityType, DiskType, ImageKind, Paused, PoolScope, PublicAddress, UnansweredHook,
+    CapacityType, DiskType, ImageKind, Paused, PoolScope, PublicAddress, UnansweredHook, Wish,
 };
 
 use crate::configuration::form::{Flag, Integer, List, Span, Text, Word};
@@ -31,7 +31,7 @@ pub(crate) static TABLE: Table = Table {
         &UNANSWERED_HOOK,
         &PAUSED,
     ],
-    tables: &[&caps::TABLE, &offering::TABLE, &image::TABLE, &machine::TABLE, &ages::TABLE],
+    tables: &[&allow::TABLE, &caps::TABLE, &offering::TABLE, &image::TABLE, &machine::TABLE, &ages::TABLE],
 };
 
 pub(crate) static NAME: Key<Text<PoolName>> =
@@ -88,6 +88,57 @@ pub(crate) static PAUSED: Key<Flag<Paused>> = default(
     "false",
     "Stops launching for this pool; its jobs wait, and what runs is served to its end.",
 );
+
+/// `[pool.allow]`.
+pub(crate) mod allow {
+    use super::*;
+
+    pub(crate) static TABLE: Table = Table {
+        name: "allow",
+        header: "[pool.allow]",
+        times: Times::Once,
+        meaning: "Are the rules about which jobs of its repositories the pool runs. \
+                  A job that breaks one launches nothing, and fails before its first step should GitHub give it to a runner \
+                  of the pool all the same.",
+        keys: &[&ORGANISATIONS, &EVENTS, &ACTORS, &FORKS, &PUBLIC_REPOSITORIES],
+        tables: &[],
+    };
+
+    pub(crate) static ORGANISATIONS: Key<List<Text<Login>>> = default(
+        "organisations",
+        List { of: shapes::LOGIN, min: 0, max: 1000 },
+        "[]",
+        "Lists the organisations and users whose repositories the pool serves; an empty list serves all.",
+    );
+
+    pub(crate) static EVENTS: Key<List<Text<EventName>>> = default(
+        "events",
+        List { of: shapes::EVENT, min: 0, max: 100 },
+        "[]",
+        "Lists the events that may start a run; an empty list allows all. A reusable workflow has the event of its caller.",
+    );
+
+    pub(crate) static ACTORS: Key<List<Text<Login>>> = default(
+        "actors",
+        List { of: shapes::ACTOR, min: 0, max: 1000 },
+        "[]",
+        "Lists who may start a run, and start it again; an empty list allows everybody.",
+    );
+
+    pub(crate) static FORKS: Key<Flag<Wish>> = default(
+        "forks",
+        shapes::WISH,
+        "false",
+        "Allows runs of changes that come from forks, which anybody who can read the repository may propose.",
+    );
+
+    pub(crate) static PUBLIC_REPOSITORIES: Key<Flag<Wish>> = default(
+        "public_repositories",
+        shapes::WISH,
+        "false",
+        "Allows jobs of public repositories. GitHub advises against self-hosted runners for them.",
+    );
+}
 
 /// `[pool.caps]`.
 pub(crate) mod caps {

@@ -355,6 +355,24 @@ fn a_repository_of_an_owner_who_is_not_served_is_found() {
 }
 
 #[test]
+fn rules_that_contradict_who_is_served_or_name_nothing_are_found() {
+    let allow = |line: &str| with("labels =", "repositories = [\"octo/a\"]\nlabels =") + "\n[pool.allow]\n" + line;
+    assert!(parse(&allow("organisations = [\"Octo\"]")).is_ok());
+    one_fault(
+        &allow("organisations = [\"other\"]").replace("[\"octo/a\"]", "[\"octo/a\"] # here"),
+        "pool[0].repositories[0]",
+        "`octo` is not among `pool[0].allow.organisations`",
+    );
+    let served = allow("organisations = [\"octo\", \"other\"] # here")
+        .replace("[agent]", "served_owners = [\"octo\"]\n[agent]");
+    one_fault(&served, "pool[0].allow.organisations[1]", "`other` is not among `deployment.served_owners`");
+    one_fault(&allow("events = [\"Pull-Request\"] # here"), "pool[0].allow.events[0]", "small letters and underscores");
+    one_fault(&allow("actors = [\"mona lisa\"] # here"), "pool[0].allow.actors[0]", "a user's login");
+    one_fault(&allow("forks = \"yes\" # here"), "pool[0].allow.forks", "yes or no");
+    one_fault(&allow("fork = true # here"), "pool[0].allow.fork", "is not known");
+}
+
+#[test]
 fn a_stock_image_needs_an_agent_to_download_and_its_digest() {
     let agent = |lines: &str| with("version = \"2.336.0\"", &format!("version = \"2.336.0\"\n{lines}"));
     let url = "url = \"https://example.com/agent.tar.gz\"";
@@ -392,6 +410,18 @@ fn a_pool_that_no_job_can_reach_is_found() {
             second_pool(&b("[\"self-hosted\", \"linux\", \"gpu\"]", ""), "\"c6i.xlarge\""),
         ),
         ("it has another machine type", second_pool(&b("[\"linux\"]", ""), "\"c6i.xlarge\", \"m6i.large\"")),
+        (
+            "it allows public repositories",
+            second_pool(&b("[\"linux\"]", "allow = { public_repositories = true }"), "\"c6i.xlarge\""),
+        ),
+        (
+            "the first allows one actor only",
+            second_pool(&b("[\"linux\"]", ""), "\"c6i.xlarge\"").replacen(
+                "labels =",
+                "allow = { actors = [\"mona\"] }\nlabels =",
+                1,
+            ),
+        ),
         ("it serves users too", second_pool(&b("[\"linux\"]", "scope = \"repository\""), "\"c6i.xlarge\"")),
         (
             "the first serves one repository only",

@@ -5,14 +5,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use jit_domain::ids::{
-    Cloud, Digest, ImageId, InstallationId, Login, MachineType, PoolName, Region, RepositoryName,
+    Cloud, Digest, EventName, ImageId, InstallationId, Login, MachineType, PoolName, Region, RepositoryName,
     RunnerGroupId, SubnetId,
 };
 use jit_domain::labels::LabelSet;
 use jit_domain::policy::{
-    Agent, AgentDownload, Ages, AwsStorage, CapacityType, Caps, DiskEncryption, DiskType, Image, ImageKind,
+    Agent, AgentDownload, Ages, Allow, AwsStorage, CapacityType, Caps, DiskEncryption, DiskType, Image, ImageKind,
     ImageRule, Machine, MachineSelection, OfferingRule, Paused, Policy, Pool, PoolScope, PublicAddress,
-    Served, Storage, UnansweredHook,
+    Served, Storage, UnansweredHook, Wish,
 };
 use proptest::prelude::*;
 use toml::de::DeValue;
@@ -53,6 +53,12 @@ unanswered_hook = "allow"
 default_machine_type = "c6i.xlarge"
 paused = true
 caps = { instances = 10, instances_per_organisation = 9, instances_per_repository = 8, launches_per_hour = 1_000 }
+[pool.allow]
+organisations = ["octo-org"]
+events = ["push", "pull_request"]
+actors = ["Mona", "dependabot[bot]"]
+forks = true
+public_repositories = true
 [[pool.offering]]
 cloud = "aws"
 region = "us-gov-west-1"
@@ -136,6 +142,13 @@ fn every_key_reaches_the_policy() {
             labels: ["self-hosted", "linux"].iter().collect::<LabelSet>(),
             scope: PoolScope::Repository,
             repositories: RepositoryName::parse("octo-org/hello.world").into_iter().collect(),
+            allow: Allow {
+                organisations: [Login::new("octo-org")].into(),
+                events: ["pull_request", "push"].map(EventName::new).into(),
+                actors: ["dependabot[bot]", "mona"].map(Login::new).into(),
+                forks: Wish::Allow,
+                public_repositories: Wish::Allow,
+            },
             runner_group: RunnerGroupId(1),
             caps: Caps {
                 instances: 10,

@@ -11,7 +11,7 @@ use jit_domain::ids::{
     PoolName, Region, RepositoryName, RunId, RunnerGroupId, RunnerId, RunnerName, SubnetId,
 };
 use jit_domain::instance::{Instance, InstancePhase, Mint, Stage};
-use jit_domain::job::{Job, JobPhase, RunnerRef};
+use jit_domain::job::{Job, JobPhase, RunnerRef, Visibility};
 use jit_domain::policy::{
     CapacityType, DiskEncryption, DiskType, Image, ImageKind, Machine, MachineSelection, Offering,
     PublicAddress,
@@ -99,6 +99,8 @@ pub(crate) fn all() -> Vec<Golden> {
     {
         all.push(Golden::stored(format!("job-{}", phase.as_str()), job(phase)));
     }
+    let seen = Job { visibility: Some(Visibility::Private), ..job(JobPhase::Queued) };
+    all.push(Golden::stored("job-queued-visibility", seen));
     for (name, phase) in [
         ("launched", InstancePhase::Launched),
         ("minting", InstancePhase::Minting),
@@ -163,6 +165,7 @@ pub(crate) fn job(phase: JobPhase) -> Job {
         installation: InstallationId(42),
         repository: RepositoryName::parse("octo/app").unwrap(),
         organisation: Some(Login::new("octo")),
+        visibility: None,
         labels: ["self-hosted", "linux", "x64"].iter().collect(),
         pool: PoolName::new("default"),
         class: class().identity.key(),
