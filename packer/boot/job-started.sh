@@ -16,14 +16,16 @@ printf 'job_started %s %s %s %s %s %s %s\n' "$(word "$GITHUB_REPOSITORY")" "$(wo
 	"$(word "$GITHUB_TRIGGERING_ACTOR")" "$(word "$GITHUB_RUN_ID")" "$(word "$GITHUB_RUN_ATTEMPT")" "$(word "$GITHUB_JOB")" \
 	1<>"$run/events" || exit 1
 
-# Boot gives up on the registrar after a minute and then says what the pool's setting is. Longer than that, boot is not there.
+# Boot gives up on the registrar after a minute, a pause of at most 30 s and a request of at most 30 s, and then says what the
+# pool's setting is. Longer than that, boot is not there.
 verdict=''
+why=''
 looks=0
-while [ "$looks" -lt 1200 ] && [ -z "$verdict" ]; do
-	[ ! -r "$run/verdict" ] || read -r verdict <"$run/verdict"
+while [ "$looks" -lt 1500 ] && [ -z "$verdict" ]; do
+	[ ! -r "$run/verdict" ] || read -r verdict why <"$run/verdict"
 	[ -n "$verdict" ] || sleep 0.1
 	looks=$((looks + 1))
 done
 [ "$verdict" = allow ] && exit 0
-echo '::error::this job may not run on this runner: jit-runners refuses it'
+printf '::error::this job may not run on this runner: %s\n' "${why:-jit-runners refuses it}"
 exit 1

@@ -90,6 +90,7 @@ fn requests() -> Vec<(&'static str, Request<Vec<u8>>)> {
             "actions/list-workflow-runs-for-repo",
             api.list_runs(&token, &repository(), Some(&Status::Pending), first),
         ),
+        ("actions/get-workflow-run", api.get_run(&token, &repository(), run)),
         ("actions/re-run-workflow-failed-jobs", api.rerun_failed_jobs(&token, &repository(), run)),
         ("actions/cancel-workflow-run", api.cancel_run(&token, &repository(), run)),
         (
@@ -187,6 +188,7 @@ const READERS: [(&str, u16, Reader); 16] = [
     ("actions/get-self-hosted-runner-for-repo", 200, |it| runners::parse(it).map(drop)),
     ("actions/list-self-hosted-runner-groups-for-org", 200, |it| groups::parse_list(it).map(drop)),
     ("actions/list-workflow-runs-for-repo", 200, |it| runs::parse_list(it).map(drop)),
+    ("actions/get-workflow-run", 200, |it| runs::parse_run(it).map(drop)),
     ("actions/list-jobs-for-workflow-run", 200, |it| jobs::parse_list(it).map(drop)),
     ("actions/get-job-for-workflow-run", 200, |it| jobs::parse(it).map(drop)),
     ("repos/get-content", 200, |it| contents::parse(it).map(drop)),
@@ -287,6 +289,12 @@ fn the_examples_are_read_correctly() {
     let runs = runs::parse_list(&example("actions/list-workflow-runs-for-repo", 200)).unwrap();
     assert_eq!((runs.items[0].id, runs.items[0].status.as_ref()), (RunId(30433642), Some(&Status::Queued)));
     assert_eq!(runs.items[0].workflow_file(), ".github/workflows/build.yml");
+
+    let run = runs::parse_run(&example("actions/get-workflow-run", 200)).unwrap();
+    assert_eq!((run.actor.as_deref(), run.triggering_actor.as_deref()), (Some("octocat"), Some("octocat")));
+    let (own, head) = (run.repository.unwrap(), run.head_repository.unwrap());
+    assert_eq!((own.id, own.private, own.full_name.as_str()), (RepositoryId(1296269), Some(false), "octocat/Hello-World"));
+    assert_ne!(own.id, head.id);
 
     let deliveries = deliveries::parse_list(&example("apps/list-webhook-deliveries", 200)).unwrap();
     assert_eq!((deliveries.items[1].id, deliveries.items[1].redelivery), (DeliveryId(123456789), true));

@@ -110,11 +110,12 @@ fn told(detail: &Value) -> Told {
     };
     let actors: BTreeSet<Login> =
         ["actor", "triggering_actor"].into_iter().filter_map(word).map(Login::new).collect();
+    let is_event = |word: &&str| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
     let number = detail.get("run_id").and_then(Value::as_u64);
     Told {
         facts: Facts {
             repository: word("repository").and_then(RepositoryName::parse),
-            event: word("event").map(EventName::new),
+            event: word("event").filter(is_event).map(EventName::new),
             actors: (!actors.is_empty()).then_some(actors),
             ..Facts::default()
         },

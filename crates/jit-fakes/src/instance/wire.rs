@@ -153,8 +153,6 @@ pub(super) struct Job {
     #[serde(default)]
     event: Value,
     #[serde(default)]
-    fork: Value,
-    #[serde(default)]
     actor: Value,
     #[serde(default)]
     run_id: Value,

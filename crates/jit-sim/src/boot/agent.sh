@@ -23,11 +23,12 @@ tell() {
 	printf '%s' "$2" | curl --silent --fail --max-time 5 --data-binary @- "$GITHUB_URL/_agent/$1"
 }
 
+# run_the_job <repository> <event> <run>
 run_the_job() {
 	mkdir -p _diag
 	: >_diag/Worker_20261122-120000-utc.log
-	GITHUB_RUN_ATTEMPT=1 GITHUB_EVENT_NAME=push GITHUB_ACTOR='octo[bot]' GITHUB_JOB='te"st' GITHUB_RUN_ID=1 \
-		GITHUB_REPOSITORY=$1 "$ACTIONS_RUNNER_HOOK_JOB_STARTED" || return 1
+	GITHUB_RUN_ATTEMPT=1 GITHUB_EVENT_NAME=$2 GITHUB_ACTOR='octo[bot]' GITHUB_TRIGGERING_ACTOR='' GITHUB_JOB='te"st' \
+		GITHUB_RUN_ID=$3 GITHUB_REPOSITORY=$1 "$ACTIONS_RUNNER_HOOK_JOB_STARTED" || return 1
 	sh /opt/world/job.sh
 	"$ACTIONS_RUNNER_HOOK_JOB_COMPLETED"
 }
@@ -35,7 +36,7 @@ run_the_job() {
 case $AGENT in
 	exits) exit 0 ;;
 	rehearses)
-		run_the_job octo-org/app
+		run_the_job octo-org/app push 1
 		sleep 0.5
 		exit 0
 		;;
@@ -58,9 +59,11 @@ while :; do
 	esac
 done
 repository=${message#*\"repository\":\"}
+event=${message#*\"event\":\"}
+run=${message#*\"run_id\":}
 tell "session/$session/job" '{"state":"started"}' || exit 1
 conclusion=success
-run_the_job "${repository%%\"*}" || conclusion=failure
+run_the_job "${repository%%\"*}" "${event%%\"*}" "${run%%[!0-9]*}" || conclusion=failure
 tell "session/$session/job" "{\"state\":\"finished\",\"conclusion\":\"$conclusion\"}"
 # The job's end is heard of by the script before the agent's.
 sleep 0.5

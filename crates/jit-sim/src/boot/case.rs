@@ -39,6 +39,8 @@ pub(super) enum Agent {
 pub(super) enum Event {
     /// Nothing.
     Nothing,
+    /// The job is of a change that comes from a fork, which the pool refuses.
+    FromAFork,
     /// The job is cancelled before the instance claims.
     JobCancelled,
     /// The registrar is not to be reached before that long after the boot.
@@ -253,6 +255,15 @@ pub static CASES: &[Case] = &[
     },
     Case { name: "the job hangs", stages: &["booted", "agent_started", "job_started", "exited"], ..ENDLESS },
     Case { name: "a job after machines that were given up", ..USUAL },
+    Case {
+        name: "the change comes from a fork, so the job is refused",
+        event: Event::FromAFork,
+        // What the job would leave if one of its steps ran.
+        job: "touch /opt/world/ran; sleep 600",
+        job_end: JobEnd::Failure,
+        stages: &["booted", "agent_started", "job_started", "exited"],
+        ..USUAL
+    },
     Case {
         name: "the registrar is lost before the job starts, so the job is refused",
         event: Event::RegistrarLost,

@@ -187,6 +187,7 @@ impl Stage {
         let mut world = self.world.lock();
         let repository = world.repository;
         let workflow = WorkflowSpec::new("CI", vec![job]);
+        let workflow = if case.event == Event::FromAFork { workflow.from_fork_of("eve") } else { workflow };
         world.github.start_run(Timestamp::now(), repository, workflow).map_err(|e| anyhow!("{e:?}"))
     }
 
@@ -250,6 +251,7 @@ impl Stage {
             Event::RegistrarShutFor(_) => self.front.set_line(Line::WithoutRegistrar),
             Event::RegistrarLost => self.front.after_the_config(Line::WithoutRegistrar),
             Event::Nothing
+            | Event::FromAFork
             | Event::NetworkCut
             | Event::Notice
             | Event::StartedAgain
@@ -264,6 +266,7 @@ impl Stage {
             Event::StartedAgain => Some(Disk::Keeps),
             Event::StartedAgainFromNothing => Some(Disk::Forgets),
             Event::Nothing
+            | Event::FromAFork
             | Event::JobCancelled
             | Event::RegistrarShutFor(_)
             | Event::StsFails(_)
@@ -302,6 +305,7 @@ impl Stage {
                 });
             }
             Event::Nothing
+            | Event::FromAFork
             | Event::JobCancelled
             | Event::StsFails(_)
             | Event::RegistrarLost

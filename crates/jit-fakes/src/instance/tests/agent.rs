@@ -53,8 +53,8 @@ fn the_hook_tells_the_registrar_what_the_job_is() {
         (&report["v"], &report["token"], &report["instance_id"]),
         (&json!(1), &json!("report-token"), &json!(OWN))
     );
-    let detail = json!({"repository": "o/r", "event": "push", "fork": false, "actor": "mona", "run_id": 5,
-                        "run_attempt": 1, "job": "build"});
+    let detail = json!({"repository": "o/r", "event": "push", "actor": "mona", "triggering_actor": "mona",
+                        "run_id": "5", "run_attempt": 1, "job": "build"});
     assert_eq!(report["detail"], detail);
 }
 
