@@ -51,6 +51,16 @@ pub const TOKEN_SLACK: Duration = Duration::from_secs(5 * 60);
 pub const REPORT_TOKEN_SLACK: Duration = Duration::from_secs(3600);
 /// Bodies accepted at `/webhook`; GitHub's cap is 25 MB, but a `workflow_job` payload has some 20 KB.
 pub const WEBHOOK_BYTES_MAX: usize = 1 << 20;
+/// Claims are counted in windows of this length.
+pub const CLAIM_WINDOW: Duration = Duration::from_secs(60);
+/// Claims of one instance in a window after it was given a config: a lost reply takes one or two, and each costs a question to STS
+/// and one to GitHub.
+pub const CLAIMS_AFTER_CONFIG_MAX: u64 = 10;
+/// Claims with the boot token of one batch in a window whose identity does not match. An instance whose role is too new to be known
+/// makes twelve a minute; five of these at once are waited for.
+pub const CLAIMS_NOT_PROVED_MAX: u64 = 60;
+/// What an instance is told to wait that has sent all its reports: there is nothing more to come.
+pub const REPORTS_SPENT_RETRY_S: u32 = 300;
 /// Bodies accepted at `/v1/claim` and `/v1/report`.
 pub const CLAIM_BYTES_MAX: usize = 32 << 10;
 /// A schedule is late when it has not run for this many of its periods.

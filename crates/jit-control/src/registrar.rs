@@ -31,6 +31,7 @@ mod ask;
 mod health;
 mod hook;
 mod identity;
+mod rate;
 mod report;
 
 use self::ask::Ask;
@@ -83,7 +84,15 @@ async fn claim<E: Effects>(
     let shown = token::verify(&ask.token, shell.now(), &settings.claim_keys)
         .map_err(|e| text(StatusCode::UNAUTHORIZED, &e.to_string()))?;
     let known = who_claims(shell, &ask, &shown).await?;
-    identity::prove(shell, settings, &ask, &known).await?;
+    rate::check(shell, &known).await?;
+    let proved = identity::prove(shell, settings, &ask, &known).await;
+    let counted = match &proved {
+        Ok(()) => rate::proved(shell, &known).await,
+        Err(reply) if reply.status() == StatusCode::FORBIDDEN => rate::not_proved(shell, &known).await,
+        Err(_) => Ok(()),
+    };
+    counted.map_err(|failure| ours(shell, "a claim could not be counted", &failure))?;
+    proved?;
     let claimed = Claimed { shell, settings };
     let answered = claimed.adopt_and_decide(known).await;
     answered.map_err(|failure| ours(shell, "a claim could not be answered", &failure))

@@ -33,7 +33,16 @@ pub fn json(status: StatusCode, value: &Value) -> Response {
 
 /// 503 with the seconds after which to ask again.
 pub fn later(seconds: u32, why: &str) -> Response {
-    let mut reply = json(StatusCode::SERVICE_UNAVAILABLE, &serde_json::json!({ "reason": why }));
+    not_before(StatusCode::SERVICE_UNAVAILABLE, seconds, why)
+}
+
+/// 429 with the seconds after which to ask again.
+pub fn too_many(seconds: u32, why: &str) -> Response {
+    not_before(StatusCode::TOO_MANY_REQUESTS, seconds, why)
+}
+
+fn not_before(status: StatusCode, seconds: u32, why: &str) -> Response {
+    let mut reply = json(status, &serde_json::json!({ "reason": why }));
     reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     reply
 }

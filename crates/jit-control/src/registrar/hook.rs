@@ -38,14 +38,16 @@ pub(super) async fn answer<E: Effects>(
                 json!({ "instance.id": instance.key.id, "run.id": told.run.map(|run| run.0), "repository": repository,
                     "reason": refusal.code(), "cause": refusal.to_string() }),
             );
-            let said = json!({ "verdict": "refuse", "reason": refusal.code(), "explanation": refusal.to_string() });
+            let said =
+                json!({ "verdict": "refuse", "reason": refusal.code(), "explanation": refusal.to_string() });
             reply::json(http::StatusCode::OK, &said)
         }
         Err(GitHubError::Failure(failure)) => ours(shell, "a job could not be judged", &failure),
         Err(error) => {
             shell.failed("a job could not be judged", &error);
             let now = shell.now();
-            let wait = error.refused_until(now).map_or(limits::RETRY_AFTER_S, |until| seconds(until.since(now)));
+            let wait =
+                error.refused_until(now).map_or(limits::RETRY_AFTER_S, |until| seconds(until.since(now)));
             reply::later(wait, "github did not say what the run is")
         }
     }
@@ -105,9 +107,8 @@ async fn job_of<E: Effects>(
 
 /// What the hook's words say; an empty word, and the hyphen that stands for one, say nothing.
 fn told(detail: &Value) -> Told {
-    let word = |name: &str| {
-        detail.get(name).and_then(Value::as_str).filter(|word| !word.is_empty() && *word != "-")
-    };
+    let word =
+        |name: &str| detail.get(name).and_then(Value::as_str).filter(|word| !word.is_empty() && *word != "-");
     let actors: BTreeSet<Login> =
         ["actor", "triggering_actor"].into_iter().filter_map(word).map(Login::new).collect();
     let is_event = |word: &&str| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
@@ -133,9 +134,9 @@ fn facts_of(run: &WorkflowRun) -> Facts {
         visibility: repository
             .and_then(|own| own.private)
             .map(|private| if private { Visibility::Private } else { Visibility::Public }),
-        origin: repository.zip(run.head_repository.as_ref()).map(|(own, head)| {
-            if own.id == head.id { Origin::Own } else { Origin::Fork }
-        }),
+        origin: repository
+            .zip(run.head_repository.as_ref())
+            .map(|(own, head)| if own.id == head.id { Origin::Own } else { Origin::Fork }),
         event: Some(EventName::new(&run.event)),
         actors: (!actors.is_empty()).then_some(actors),
     }

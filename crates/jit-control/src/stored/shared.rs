@@ -167,11 +167,15 @@ pub struct BudgetPause {
 impl Stored for BudgetPause {
     const KIND: Kind = Kind::Budget;
 
-    /// The App's id.
+    /// The App's id, or whose claims are counted.
     type Name<'a> = &'a str;
 
     fn key(name: &str) -> Key {
         Key::new(Self::KIND, format_args!("{name}/pause"))
+    }
+
+    fn expires_at(&self) -> Option<Timestamp> {
+        Some(self.until)
     }
 }
 

@@ -181,3 +181,17 @@ fn twenty_reports_of_an_instance_are_taken_new_ones_or_not() {
     let known = world.read::<Instance>(&key(ID)).expect("the record");
     assert_eq!((known.reports, known.stage.map(|s| s.as_str())), (20, Some("agent_started")));
 }
+
+#[test]
+fn a_boot_token_uses_up_one_report_of_an_instance_at_most() {
+    let world = World::new(|_| None);
+    world.record(&identity().key(), &class_with_batches());
+    let instance = launched(ID, START);
+    world.record(&instance.key, &instance);
+    let boot = Token::Boot { class: identity().key(), batch: BatchId::new("batch-1"), try_n: 1 };
+    for n in 1..=30 {
+        assert_eq!(report(&world, &boot, ID, "booted"), StatusCode::OK, "report {n}");
+    }
+    assert_eq!(world.read::<Instance>(&key(ID)).expect("the record").reports, 1);
+    assert_eq!(report(&world, &Token::Report(key(ID)), ID, "agent_started"), StatusCode::OK);
+}

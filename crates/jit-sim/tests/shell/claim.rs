@@ -282,3 +282,43 @@ fn a_config_comes_with_all_that_the_instance_needs() {
     assert_eq!(jobs[0].permit.as_ref(), Some(&instances[0].key), "the claim took its permit");
     assert!(!stage.connect(&reply).is_empty());
 }
+
+#[test]
+fn who_floods_claims_after_its_config_is_told_to_wait_and_nobody_else_is() {
+    let stage = Stage::new();
+    let [booted, sibling]: [Booted; 2] = stage.launch(2).try_into().unwrap();
+    let reply = stage.claims(&booted);
+    assert_eq!(reply.status(), 200);
+    stage.connect(&reply);
+    for n in 0..10 {
+        assert_eq!(stage.claims(&booted).status(), 409, "claim {n} after the config");
+    }
+    let sent = stage.sent.borrow().len();
+    let refused = stage.claims(&booted);
+    assert_eq!(refused.status(), 429);
+    assert_eq!(stage.sent.borrow().len(), sent, "neither STS nor GitHub is asked");
+    assert_eq!(stage.claims(&sibling).status(), 200);
+    let wait: u64 = refused.headers()[RETRY_AFTER].to_str().unwrap().parse().unwrap();
+    assert!((1..=60).contains(&wait), "{wait}");
+    stage.wait(wait);
+    assert_eq!(stage.claims(&booted).status(), 409);
+}
+
+#[test]
+fn claims_of_a_batch_whose_identities_do_not_match_are_refused_for_a_while() {
+    let stage = Stage::new();
+    let [booted, sibling]: [Booted; 2] = stage.launch(2).try_into().unwrap();
+    let forged = || {
+        let mut claim = stage.claim(&booted, &booted.token);
+        claim["identity"] = stage.identity(&sibling.id, REGION, AUDIENCE);
+        stage.send_claim(&claim).status().as_u16()
+    };
+    for n in 0..60 {
+        assert_eq!(forged(), 403, "claim {n}");
+    }
+    let sent = stage.sent.borrow().len();
+    assert_eq!(forged(), 429);
+    assert_eq!(stage.sent.borrow().len(), sent, "STS is not asked");
+    stage.wait(60);
+    assert_eq!(stage.claims(&sibling).status(), 200);
+}
