@@ -32,6 +32,8 @@ use crate::stored::Stored as _;
 use crate::time::domain_time;
 use crate::world::World;
 
+mod groups;
+
 /// What a pass did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
@@ -76,6 +78,7 @@ async fn pass<E: Effects>(shell: &Shell<'_, E>, settings: &KeeperSettings) -> Re
     summary.moved = weigh_all(shell, github.as_ref(), &mut world, &clouds, &runners).await?;
     if let Some(github) = &github {
         summary.asked = ask_runs(shell, github, &world).await?;
+        groups::look(shell, github, &world).await?;
         if summary.asked > 0 {
             world = World::read(shell).await?;
         }

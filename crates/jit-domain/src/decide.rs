@@ -6,6 +6,7 @@ pub mod webhook;
 pub mod matching;
 pub mod supply;
 pub mod caps;
+pub mod group;
 pub mod breaker;
 pub mod scaleup;
 pub mod registrar;

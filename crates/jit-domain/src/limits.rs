@@ -113,6 +113,8 @@ pub const JOB_ASK_AFTER: Duration = Duration::from_secs(120);
 pub const RUNNING_ASK_AFTER: Duration = Duration::from_secs(10 * 60);
 /// The same job is not asked about again before this.
 pub const ASK_AGAIN_AFTER: Duration = Duration::from_secs(55);
+/// A runner group is looked at this often; it costs a point for each page.
+pub const GROUP_LOOKED_AT_EVERY: Duration = Duration::from_secs(3600);
 /// Runs asked about in one pass; each costs at least one point of GitHub's 900 a minute.
 pub const RUNS_ASKED_MAX: usize = 20;
 /// Longest job of an instance whose pool is no longer in the configuration: GitHub's own limit is five days.

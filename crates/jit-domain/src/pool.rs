@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::class::Scope;
-use crate::ids::{BatchId, ClassKey, ImageId};
+use crate::decide::group::GroupFault;
+use crate::ids::{BatchId, ClassKey, ImageId, Login};
 use crate::instance::Stage;
 use crate::time::Timestamp;
 
@@ -20,6 +21,17 @@ pub struct PoolRecord {
     pub breakers: BTreeMap<String, Breaker>,
     /// Boot durations by image.
     pub boots: BTreeMap<ImageId, BootSamples>,
+    /// What was last seen of its runner group, by organisation.
+    pub groups: BTreeMap<Login, GroupLook>,
+}
+
+/// A look at a runner group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupLook {
+    /// When.
+    pub at: Timestamp,
+    /// In what the group is wider than the pool's rules; then the pool launches nothing for the organisation.
+    pub fault: Option<GroupFault>,
 }
 
 /// Slots that one batch holds of its pool's caps.

@@ -1,6 +1,7 @@
 //! Typed reasons, one for each decision and each decision not to act, and the sentence that explains it.
 //! A reason is stored and logged by its code; the sentence is for people.
 
+use crate::decide::group::GroupFault;
 use crate::instance::Stage;
 use crate::time::Timestamp;
 
@@ -20,6 +21,11 @@ pub enum Reason {
     LaunchesPerHour,
     /// Launching is paused.
     Paused,
+    /// The pool's runner group lets in more than the pool's rules, or is missing.
+    RunnerGroup {
+        /// In what.
+        fault: GroupFault,
+    },
     /// Instances of the pool end without a job.
     PoolFailing {
         /// How far the last one came.
@@ -112,6 +118,7 @@ impl Reason {
             Self::RepositoryCap => "repository_cap",
             Self::LaunchesPerHour => "launches_per_hour",
             Self::Paused => "paused",
+            Self::RunnerGroup { .. } => "runner_group",
             Self::PoolFailing { .. } => "pool_failing",
             Self::WaitsAfterLapse { .. } => "waits_after_lapse",
             Self::BatchesOpen => "batches_open",
@@ -146,6 +153,7 @@ impl Reason {
     /// What a code needs besides itself: the cloud's code, a stage, or milliseconds since the epoch.
     pub fn detail(&self) -> Option<String> {
         match self {
+            Self::RunnerGroup { fault } => Some(fault.as_str().to_owned()),
             Self::PoolFailing { stage } => stage.map(|s| s.as_str().to_owned()),
             Self::WaitsAfterLapse { until } => Some(until.as_ms().to_string()),
             Self::InsufficientCapacity { code }
@@ -187,6 +195,7 @@ impl Reason {
     pub fn parse(code: &str, detail: Option<&str>) -> Option<Self> {
         let text = || detail.unwrap_or_default().to_owned();
         Some(match code {
+            "runner_group" => Self::RunnerGroup { fault: GroupFault::parse(detail?)? },
             "pool_failing" => Self::PoolFailing { stage: detail.and_then(Stage::parse) },
             "waits_after_lapse" => Self::WaitsAfterLapse { until: Timestamp::from_ms(detail?.parse().ok()?) },
             "insufficient_capacity" => Self::InsufficientCapacity { code: text() },
@@ -243,6 +252,18 @@ pub fn explain(reason: &Reason) -> String {
         Reason::RepositoryCap => "its repository has as many instances of the pool as the cap allows".into(),
         Reason::LaunchesPerHour => "the pool launched as many instances in the last hour as it may".into(),
         Reason::Paused => "launching is paused in the configuration".into(),
+        Reason::RunnerGroup { fault: GroupFault::Missing } => {
+            "its organisation has no runner group of the pool's `runner_group_id`".into()
+        }
+        Reason::RunnerGroup { fault: GroupFault::PublicRepositories } => {
+            "the pool's runner group is open to public repositories, which the pool refuses; close it at GitHub".into()
+        }
+        Reason::RunnerGroup { fault: GroupFault::AllRepositories } => {
+            "the pool's runner group is open to more than selected repositories, and the pool serves some only".into()
+        }
+        Reason::RunnerGroup { fault: GroupFault::Repository(name) } => {
+            format!("the pool's runner group is open to {name}, which the pool does not serve")
+        }
         Reason::PoolFailing { stage } => format!(
             "the pool's last instances ended without a job ({}), so it launches one at a time",
             stage.map_or("none of them was heard of", Stage::as_str)
@@ -298,6 +319,12 @@ mod tests {
     #[test]
     fn every_reason_survives_its_code_and_has_a_sentence() {
         let with_detail = [
+            Reason::RunnerGroup { fault: GroupFault::Missing },
+            Reason::RunnerGroup { fault: GroupFault::PublicRepositories },
+            Reason::RunnerGroup { fault: GroupFault::AllRepositories },
+            Reason::RunnerGroup {
+                fault: GroupFault::Repository(crate::ids::RepositoryName::parse("octo/app").unwrap()),
+            },
             Reason::PoolFailing { stage: Some(Stage::Booted) },
             Reason::PoolFailing { stage: None },
             Reason::WaitsAfterLapse { until: Timestamp::from_s(7) },

@@ -65,6 +65,52 @@ impl Api {
         };
         self.get(authorization, target.page(page))
     }
+
+    /// Lists the repositories that may use a group whose visibility is `selected`, one page; costs 1 point.
+    ///
+    /// Permission: `organization_self_hosted_runners: read`.
+    ///
+    /// <https://docs.github.com/en/rest/actions/self-hosted-runner-groups#list-repository-access-to-a-self-hosted-runner-group-in-an-organization>
+    ///
+    /// ```
+    /// # use jit_github::{Api, Authorization, Owner, PageNumber, RunnerGroupId};
+    /// # let api = Api::new("https://api.github.com", "jit-runners")?;
+    /// # let token = Authorization::bearer(&"ghs_x".into())?;
+    /// let request = api.list_group_repositories(&token, &Owner::new("octo-org")?, RunnerGroupId(2), PageNumber::FIRST);
+    /// assert_eq!(request.uri().path(), "/orgs/octo-org/actions/runner-groups/2/repositories");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn list_group_repositories(
+        &self,
+        authorization: &Authorization,
+        organisation: &Owner,
+        group: RunnerGroupId,
+        page: PageNumber,
+    ) -> Request<Vec<u8>> {
+        let target = Target::new("/orgs").segment(organisation).path("/actions/runner-groups");
+        self.get(authorization, target.segment(group).path("/repositories").page(page))
+    }
+}
+
+/// Reads a page of the repositories that may use a group.
+///
+/// # Errors
+/// [`Error::NotFound`] if the group is gone; [`Error::Conflict`] if no list limits it; the others as they say.
+pub fn parse_repositories(response: &Response<Vec<u8>>) -> Result<Page<String>, Error> {
+    #[derive(Deserialize)]
+    struct Body {
+        total_count: u64,
+        repositories: Vec<Named>,
+    }
+    #[derive(Deserialize)]
+    struct Named {
+        full_name: String,
+    }
+    let operation = "list repositories of runner group";
+    let body: Body = reply::json(operation, response, StatusCode::OK)?;
+    let next = page::next_number(operation, response)?;
+    let items = body.repositories.into_iter().map(|repository| repository.full_name).collect();
+    Ok(Page { items, total_count: Some(body.total_count), next })
 }
 
 /// Reads a page of runner groups.

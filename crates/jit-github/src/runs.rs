@@ -102,7 +102,12 @@ impl Api {
     /// assert_eq!(request.uri().path(), "/repos/octo-org/app/actions/runs/5");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn get_run(&self, authorization: &Authorization, repository: &Repository, run: RunId) -> Request<Vec<u8>> {
+    pub fn get_run(
+        &self,
+        authorization: &Authorization,
+        repository: &Repository,
+        run: RunId,
+    ) -> Request<Vec<u8>> {
         let target = Target::repository(repository).path("/actions/runs").segment(run);
         self.get(authorization, target.parameter("exclude_pull_requests", true))
     }

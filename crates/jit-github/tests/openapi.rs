@@ -87,6 +87,10 @@ fn requests() -> Vec<(&'static str, Request<Vec<u8>>)> {
             api.list_runner_groups(&token, &owner, Some(&repository()), first),
         ),
         (
+            "actions/list-repo-access-to-self-hosted-runner-group-in-org",
+            api.list_group_repositories(&token, &owner, RunnerGroupId(2), first),
+        ),
+        (
             "actions/list-workflow-runs-for-repo",
             api.list_runs(&token, &repository(), Some(&Status::Pending), first),
         ),
@@ -187,6 +191,9 @@ const READERS: [(&str, u16, Reader); 16] = [
     ("actions/get-self-hosted-runner-for-org", 200, |it| runners::parse(it).map(drop)),
     ("actions/get-self-hosted-runner-for-repo", 200, |it| runners::parse(it).map(drop)),
     ("actions/list-self-hosted-runner-groups-for-org", 200, |it| groups::parse_list(it).map(drop)),
+    ("actions/list-repo-access-to-self-hosted-runner-group-in-org", 200, |it| {
+        groups::parse_repositories(it).map(drop)
+    }),
     ("actions/list-workflow-runs-for-repo", 200, |it| runs::parse_list(it).map(drop)),
     ("actions/get-workflow-run", 200, |it| runs::parse_run(it).map(drop)),
     ("actions/list-jobs-for-workflow-run", 200, |it| jobs::parse_list(it).map(drop)),
@@ -293,7 +300,10 @@ fn the_examples_are_read_correctly() {
     let run = runs::parse_run(&example("actions/get-workflow-run", 200)).unwrap();
     assert_eq!((run.actor.as_deref(), run.triggering_actor.as_deref()), (Some("octocat"), Some("octocat")));
     let (own, head) = (run.repository.unwrap(), run.head_repository.unwrap());
-    assert_eq!((own.id, own.private, own.full_name.as_str()), (RepositoryId(1296269), Some(false), "octocat/Hello-World"));
+    assert_eq!(
+        (own.id, own.private, own.full_name.as_str()),
+        (RepositoryId(1296269), Some(false), "octocat/Hello-World")
+    );
     assert_ne!(own.id, head.id);
 
     let deliveries = deliveries::parse_list(&example("apps/list-webhook-deliveries", 200)).unwrap();

@@ -12,8 +12,12 @@ mod claim;
 mod drain;
 #[path = "shell/github.rs"]
 mod github;
+#[path = "shell/groups.rs"]
+mod groups;
 #[path = "shell/health.rs"]
 mod health;
+#[path = "shell/hook.rs"]
+mod hook;
 #[path = "shell/lease.rs"]
 mod lease;
 #[path = "shell/report.rs"]

@@ -2,12 +2,13 @@
 
 use jit_domain::labels::LabelSet;
 use jit_domain::policy::{
-    Agent, AgentDownload, Ages, Allow, AwsStorage, Caps, DiskEncryption, Image, ImageRule, Machine, OfferingRule,
-    Policy, Pool, Served, Storage,
+    Agent, AgentDownload, Ages, Allow, AwsStorage, Caps, DiskEncryption, Image, ImageRule, Machine,
+    OfferingRule, Policy, Pool, Served, Storage,
 };
 
 use super::draft::{
-    AgentDraft, AllowDraft, Draft, ImageDraft, MachineDraft, Maybe, OfferingDraft, PoolDraft, StorageDraft, Value, Values,
+    AgentDraft, AllowDraft, Draft, ImageDraft, MachineDraft, Maybe, OfferingDraft, PoolDraft, StorageDraft,
+    Value, Values,
 };
 use super::fault::{Read, Recorded};
 use super::shapes::{Backend, Encrypted};

@@ -7,8 +7,7 @@ use jit_domain::ids::{
     RunnerGroupId, SubnetId,
 };
 use jit_domain::policy::{
-    CapacityType, DiskType, ImageKind, Machine, Paused, PoolScope, PublicAddress, UnansweredHook,
-    Wish,
+    CapacityType, DiskType, ImageKind, Machine, Paused, PoolScope, PublicAddress, UnansweredHook, Wish,
 };
 
 use super::form::{Flag, Integer, Text, Word};

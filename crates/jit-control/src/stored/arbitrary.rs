@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jit_domain::class::{Batch, Class, ClassIdentity, Closed, Outcome, Scope, Template, Try};
+use jit_domain::decide::group::GroupFault;
 use jit_domain::ids::{
     BatchId, ClassKey, Cloud, Digest, ImageId, InstallationId, InstanceKey, JobId, Login, MachineType,
     PoolName, Region, RepositoryName, RunId, RunnerGroupId, RunnerId, RunnerName, SubnetId,
@@ -17,7 +18,7 @@ use jit_domain::policy::{
     PublicAddress,
 };
 use jit_domain::pool::{
-    BootSamples, Breaker, LaunchCount, OfferingHealth, PoolRecord, Reservation, Unhealthy,
+    BootSamples, Breaker, GroupLook, LaunchCount, OfferingHealth, PoolRecord, Reservation, Unhealthy,
 };
 use jit_domain::reason::Reason;
 use jit_domain::time::Timestamp;
@@ -96,6 +97,7 @@ fn reason() -> impl Strategy<Value = Reason> {
     ];
     prop_oneof![
         select(plain.to_vec()),
+        group_fault().prop_map(|fault| RunnerGroup { fault }),
         option::of(stage()).prop_map(|stage| PoolFailing { stage }),
         timestamp().prop_map(|until| WaitsAfterLapse { until }),
         text().prop_map(|code| InsufficientCapacity { code }),
@@ -330,10 +332,26 @@ fn boots() -> impl Strategy<Value = BTreeMap<ImageId, BootSamples>> {
     btree_map(word().prop_map(ImageId::new), samples, 0..3)
 }
 
+fn group_fault() -> impl Strategy<Value = GroupFault> {
+    let plain = [GroupFault::Missing, GroupFault::PublicRepositories, GroupFault::AllRepositories];
+    prop_oneof![select(plain.to_vec()), repository().prop_map(GroupFault::Repository)]
+}
+
+fn groups() -> impl Strategy<Value = BTreeMap<Login, GroupLook>> {
+    let look = (timestamp(), option::of(group_fault())).prop_map(|(at, fault)| GroupLook { at, fault });
+    btree_map(login(), look, 0..3)
+}
+
 pub(crate) fn pool_record() -> impl Strategy<Value = PoolRecord> {
     let launch = (timestamp(), any::<u32>()).prop_map(|(at, slots)| LaunchCount { at, slots });
-    (reservations(), vec(launch, 0..3), breakers(), boots()).prop_map(
-        |(reservations, launches, breakers, boots)| PoolRecord { reservations, launches, breakers, boots },
+    (reservations(), vec(launch, 0..3), breakers(), boots(), groups()).prop_map(
+        |(reservations, launches, breakers, boots, groups)| PoolRecord {
+            reservations,
+            launches,
+            breakers,
+            boots,
+            groups,
+        },
     )
 }
 

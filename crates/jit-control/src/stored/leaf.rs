@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jit_domain::class::Scope;
+use jit_domain::decide::group::GroupFault;
 use jit_domain::ids::{
     BatchId, ClassKey, Cloud, Digest, ImageId, InstallationId, InstanceKey, JobId, Login, MachineType,
     PoolName, Region, RepositoryName, RunId, RunnerGroupId, RunnerId, RunnerName, SubnetId,
@@ -76,6 +77,7 @@ text! {
     Cloud, "a cloud", |cloud| cloud.as_str(), Self::parse;
     CapacityType, "a capacity type", |capacity| capacity.as_str(), Self::parse;
     DiskType, "a kind of disk", |kind| kind.as_str(), Self::parse;
+    GroupFault, "a fault of a runner group", Self::as_str, Self::parse;
     JobPhase, "a phase", |phase| phase.as_str(), Self::parse;
     Stage, "a stage", |stage| stage.as_str(), Self::parse;
     Visibility, "who can see a repository", |visibility| visibility.as_str(), Self::parse;

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jit_domain::class::Scope;
-use jit_domain::ids::{BatchId, ClassKey, Cloud, ImageId, PoolName, Region};
+use jit_domain::decide::group::GroupFault;
+use jit_domain::ids::{BatchId, ClassKey, Cloud, ImageId, Login, PoolName, Region};
 use jit_domain::instance::Stage;
 use jit_domain::pool::{
-    BootSamples, Breaker, LaunchCount, OfferingHealth, PoolRecord, Reservation, Unhealthy,
+    BootSamples, Breaker, GroupLook, LaunchCount, OfferingHealth, PoolRecord, Reservation, Unhealthy,
 };
 use jit_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,7 @@ formed! {
     LaunchCount: LaunchCountForm,
     Breaker: BreakerForm,
     BootSamples: BootSamplesForm,
+    GroupLook: GroupLookForm,
     OfferingHealth: OfferingHealthForm,
     Unhealthy: UnhealthyForm,
 }
@@ -57,6 +59,17 @@ struct PoolRecordForm {
     breakers: BTreeMap<String, Breaker>,
     #[serde(default, with = "form::map", skip_serializing_if = "BTreeMap::is_empty")]
     boots: BTreeMap<ImageId, BootSamples>,
+    #[serde(default, with = "form::map", skip_serializing_if = "BTreeMap::is_empty")]
+    groups: BTreeMap<Login, GroupLook>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "GroupLook")]
+struct GroupLookForm {
+    #[serde(with = "form")]
+    at: Timestamp,
+    #[serde(default, with = "form::option", skip_serializing_if = "Option::is_none")]
+    fault: Option<GroupFault>,
 }
 
 #[derive(Serialize, Deserialize)]

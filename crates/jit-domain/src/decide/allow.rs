@@ -100,11 +100,7 @@ impl Facts {
 
     /// What the ledger knows.
     pub fn of_job(job: &Job) -> Self {
-        Self {
-            repository: Some(job.repository.clone()),
-            visibility: job.visibility,
-            ..Self::default()
-        }
+        Self { repository: Some(job.repository.clone()), visibility: job.visibility, ..Self::default() }
     }
 }
 
@@ -204,16 +200,24 @@ impl fmt::Display for Refusal {
             Self::PublicRepository => {
                 f.write_str("the pool refuses public repositories, see `pool.allow.public_repositories`")
             }
-            Self::Fork => f.write_str("the pool refuses changes that come from forks, see `pool.allow.forks`"),
-            Self::Event(event) => write!(f, "the pool does not allow the event {event}, see `pool.allow.events`"),
+            Self::Fork => {
+                f.write_str("the pool refuses changes that come from forks, see `pool.allow.forks`")
+            }
+            Self::Event(event) => {
+                write!(f, "the pool does not allow the event {event}, see `pool.allow.events`")
+            }
             Self::Actor(login) => {
                 write!(f, "the pool does not allow runs that {login} started, see `pool.allow.actors`")
             }
             Self::Unknown(fact) => {
                 write!(f, "a rule of `pool.allow` asks for {}, which could not be told", fact.as_str())
             }
-            Self::NoRun => f.write_str("GitHub does not know its run, which the rules of `pool.allow` are about"),
-            Self::AnotherScope(name) => write!(f, "the runner is registered elsewhere than for {name}, see `pool.scope`"),
+            Self::NoRun => {
+                f.write_str("GitHub does not know its run, which the rules of `pool.allow` are about")
+            }
+            Self::AnotherScope(name) => {
+                write!(f, "the runner is registered elsewhere than for {name}, see `pool.scope`")
+            }
             Self::PoolGone => f.write_str("the runner's pool is no longer in the configuration"),
         }
     }
@@ -264,7 +268,8 @@ mod tests {
 
     #[test]
     fn a_list_allows_what_it_names_and_an_empty_one_everything() {
-        let organisations = |login: &str| Allow { organisations: [Login::new(login)].into(), ..Allow::default() };
+        let organisations =
+            |login: &str| Allow { organisations: [Login::new(login)].into(), ..Allow::default() };
         assert_eq!(enforce(organisations("Octo"), &harmless()), Ok(()));
         let refusal = Refusal::Organisation(Login::new("octo"));
         assert_eq!(enforce(organisations("other"), &harmless()), Err(refusal));

@@ -26,6 +26,11 @@ pub fn allowed(
     if pool.paused == Paused::Yes {
         return (0, Some(Reason::Paused));
     }
+    if let Scope::Organisation(login) = scope
+        && let Some(fault) = record.groups.get(login).and_then(|look| look.fault.clone())
+    {
+        return (0, Some(Reason::RunnerGroup { fault }));
+    }
     let Caps { instances, instances_per_organisation, instances_per_repository, launches_per_hour } =
         pool.caps;
     let held = |f: &dyn Fn(&Reservation) -> bool| {
@@ -92,7 +97,9 @@ pub fn release(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decide::group::GroupFault;
     use crate::fixtures;
+    use crate::pool::GroupLook;
 
     fn now() -> Timestamp {
         Timestamp::from_s(1_000_000)
@@ -128,6 +135,17 @@ mod tests {
         let after = release(&taken, &BTreeMap::new(), &[], now() + Duration::from_secs(60)).unwrap();
         assert!(after.reservations.is_empty());
         assert_eq!(after.launches.len(), 1, "launches an hour are counted all the same");
+    }
+
+    #[test]
+    fn a_pool_whose_runner_group_is_too_wide_allows_nothing_to_that_organisation() {
+        let pool = fixtures::pool("p");
+        let (scope, fault) = (fixtures::class_identity().scope, GroupFault::AllRepositories);
+        let mut record = PoolRecord::default();
+        record.groups.insert(scope.owner(), GroupLook { at: now(), fault: Some(fault.clone()) });
+        assert_eq!(allowed(&pool, &record, &scope, 1, now()), (0, Some(Reason::RunnerGroup { fault })));
+        let other = Scope::Organisation(crate::ids::Login::new("other"));
+        assert_eq!(allowed(&pool, &record, &other, 1, now()), (1, None));
     }
 
     #[test]

@@ -148,7 +148,9 @@ mod tests {
     fn an_event_that_may_come_from_outside_is_asked_about_at_github() {
         let pool = fixtures::pool("p");
         let place = || (name("octo/app"), RUN);
-        for event in ["pull_request", "pull_request_target", "workflow_run", "issue_comment", "fork", "", "new_one"] {
+        for event in
+            ["pull_request", "pull_request_target", "workflow_run", "issue_comment", "fork", "", "new_one"]
+        {
             let wanted = Answer::AskGitHub(name("octo/app"), RUN);
             assert_eq!(answer(&pool, &scope(), &told(event)), wanted, "{event}");
         }

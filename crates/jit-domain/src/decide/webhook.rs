@@ -218,13 +218,15 @@ mod tests {
     #[test]
     fn a_job_that_its_pool_refuses_goes_to_the_next_one_that_fits_or_launches_nothing() {
         let mut policy = fixtures::policy();
-        let public = |action| Observation {
-            visibility: Some(Visibility::Public),
-            ..fixtures::observation(action, 1)
-        };
+        let public =
+            |action| Observation { visibility: Some(Visibility::Public), ..fixtures::observation(action, 1) };
         let refused = Accept::Refused(PoolName::new("default"), Refusal::PublicRepository);
         assert_eq!(accept(&policy, public(Action::Queued), NOW), refused);
-        assert_eq!(accept(&policy, public(Action::Completed), NOW), refused, "and nothing is kept of its end");
+        assert_eq!(
+            accept(&policy, public(Action::Completed), NOW),
+            refused,
+            "and nothing is kept of its end"
+        );
         let mut open = fixtures::pool("open");
         open.allow.public_repositories = Wish::Allow;
         policy.pools.push(open);

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jit_domain::class::{Class, ClassIdentity};
+use jit_domain::decide::allow::Facts;
 use jit_domain::decide::breaker;
 use jit_domain::decide::scaleup::{Health, Stamp};
 use jit_domain::decide::supply::Observed;
-use jit_domain::decide::allow::Facts;
 use jit_domain::decide::webhook::{Wanted, identify, identify_job};
 use jit_domain::ids::*;
 use jit_domain::instance::{Instance, InstancePhase, Mint, Stage};

@@ -53,15 +53,15 @@ fn check(rows: &[Row<'_>]) {
 }
 
 /// Claims, and gives back the report token of the 200.
-fn claimed(stage: &Stage, booted: &Booted) -> String {
+pub(crate) fn claimed(stage: &Stage, booted: &Booted) -> String {
     body_of(&stage.claims(booted))["report_token"].as_str().unwrap().to_owned()
 }
 
-fn report(instance_id: &str, token: &str, reported: &str, detail: &Value) -> Value {
+pub(crate) fn report(instance_id: &str, token: &str, reported: &str, detail: &Value) -> Value {
     json!({ "v": 1, "token": token, "instance_id": instance_id, "stage": reported, "detail": detail })
 }
 
-fn send(stage: &Stage, report: &Value) -> Response {
+pub(crate) fn send(stage: &Stage, report: &Value) -> Response {
     stage.call(Component::Registrar, Some(post("/v1/report", report.to_string().into_bytes())))
 }
 
@@ -101,33 +101,6 @@ fn what_is_no_report_is_refused_by_its_form() {
     assert_eq!((reply.status().as_u16(), reply.headers()["retry-after"].as_bytes()), (503, &b"5"[..]));
     stage.wait(30 * 60);
     assert_eq!(send(&stage, &right).status(), 401, "the boot token's time is over");
-}
-
-#[test]
-fn a_job_is_allowed_for_a_repository_that_the_pool_serves_and_refused_for_any_other() {
-    let only = |names: &str| format!("repositories = [{names}]");
-    for (when, listed, id, detail, verdict) in [
-        ("everybody is served", "", None, json!({ "repository": "octo-org/app" }), "allow"),
-        ("it is served", "\"octo-org/app\"", None, json!({ "repository": "octo-org/app" }), "allow"),
-        ("another is served", "\"octo-org/other\"", None, json!({ "repository": "octo-org/app" }), "refuse"),
-        ("another owner's", "", None, json!({ "repository": "evil-org/app" }), "refuse"),
-        ("no repository", "", None, json!({}), "refuse"),
-        ("no name of one", "", None, json!({ "repository": ["octo-org/app"] }), "refuse"),
-        ("nobody's instance", "", Some(ANOTHER_ID), json!({ "repository": "octo-org/app" }), "refuse"),
-    ] {
-        let mut stage = Stage::new();
-        let booted = stage.launch(1).remove(0);
-        assert_eq!(stage.claims(&booted).status(), 200);
-        stage.configuration = stage.configuration.map(|text| text.replace(&only(""), &only(listed)));
-        let id = id.unwrap_or(&booted.id);
-        let token = signed(&stage, &Token::Report(key(id)));
-        let reply = send(&stage, &report(id, &token, "job_started", &detail));
-        assert_eq!(
-            (reply.status().as_u16(), body_of(&reply)["verdict"].as_str()),
-            (200, Some(verdict)),
-            "{when}"
-        );
-    }
 }
 
 #[test]

@@ -356,7 +356,8 @@ fn a_repository_of_an_owner_who_is_not_served_is_found() {
 
 #[test]
 fn rules_that_contradict_who_is_served_or_name_nothing_are_found() {
-    let allow = |line: &str| with("labels =", "repositories = [\"octo/a\"]\nlabels =") + "\n[pool.allow]\n" + line;
+    let allow =
+        |line: &str| with("labels =", "repositories = [\"octo/a\"]\nlabels =") + "\n[pool.allow]\n" + line;
     assert!(parse(&allow("organisations = [\"Octo\"]")).is_ok());
     one_fault(
         &allow("organisations = [\"other\"]").replace("[\"octo/a\"]", "[\"octo/a\"] # here"),
@@ -366,7 +367,11 @@ fn rules_that_contradict_who_is_served_or_name_nothing_are_found() {
     let served = allow("organisations = [\"octo\", \"other\"] # here")
         .replace("[agent]", "served_owners = [\"octo\"]\n[agent]");
     one_fault(&served, "pool[0].allow.organisations[1]", "`other` is not among `deployment.served_owners`");
-    one_fault(&allow("events = [\"Pull-Request\"] # here"), "pool[0].allow.events[0]", "small letters and underscores");
+    one_fault(
+        &allow("events = [\"Pull-Request\"] # here"),
+        "pool[0].allow.events[0]",
+        "small letters and underscores",
+    );
     one_fault(&allow("actors = [\"mona lisa\"] # here"), "pool[0].allow.actors[0]", "a user's login");
     one_fault(&allow("forks = \"yes\" # here"), "pool[0].allow.forks", "yes or no");
     one_fault(&allow("fork = true # here"), "pool[0].allow.fork", "is not known");

@@ -10,9 +10,9 @@ use jit_domain::ids::{
 };
 use jit_domain::labels::LabelSet;
 use jit_domain::policy::{
-    Agent, AgentDownload, Ages, Allow, AwsStorage, CapacityType, Caps, DiskEncryption, DiskType, Image, ImageKind,
-    ImageRule, Machine, MachineSelection, OfferingRule, Paused, Policy, Pool, PoolScope, PublicAddress,
-    Served, Storage, UnansweredHook, Wish,
+    Agent, AgentDownload, Ages, Allow, AwsStorage, CapacityType, Caps, DiskEncryption, DiskType, Image,
+    ImageKind, ImageRule, Machine, MachineSelection, OfferingRule, Paused, Policy, Pool, PoolScope,
+    PublicAddress, Served, Storage, UnansweredHook, Wish,
 };
 use proptest::prelude::*;
 use toml::de::DeValue;

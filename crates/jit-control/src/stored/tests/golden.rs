@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jit_domain::class::{Batch, Class, ClassIdentity, Closed, Outcome, Scope, Template, Try};
+use jit_domain::decide::group::GroupFault;
 use jit_domain::ids::{
     BatchId, ClassKey, Cloud, Digest, ImageId, InstallationId, InstanceKey, JobId, Login, MachineType,
     PoolName, Region, RepositoryName, RunId, RunnerGroupId, RunnerId, RunnerName, SubnetId,
@@ -17,7 +18,7 @@ use jit_domain::policy::{
     PublicAddress,
 };
 use jit_domain::pool::{
-    BootSamples, Breaker, LaunchCount, OfferingHealth, PoolRecord, Reservation, Unhealthy,
+    BootSamples, Breaker, GroupLook, LaunchCount, OfferingHealth, PoolRecord, Reservation, Unhealthy,
 };
 use jit_domain::reason::Reason;
 use jit_domain::time::Timestamp;
@@ -121,6 +122,13 @@ pub(crate) fn all() -> Vec<Golden> {
         all.push(Golden::stored(name, class_with_disk(encryption)));
     }
     all.push(Golden::stored("pool", pool()));
+    let looks = [
+        ("octo", Some(GroupFault::Repository(RepositoryName::parse("octo/app").unwrap()))),
+        ("other", Some(GroupFault::AllRepositories)),
+        ("third", None),
+    ];
+    let groups = looks.map(|(login, fault)| (Login::new(login), GroupLook { at: at(5), fault })).into();
+    all.push(Golden::stored("pool-groups", PoolRecord { groups, ..PoolRecord::default() }));
     all.push(Golden::stored("offering", offering_health()));
     let lease = Lease { holder: "7f3a".into(), until: at(25), is_asked: false };
     all.push(Golden::stored("lease-asked", Lease { is_asked: true, ..lease.clone() }));
@@ -358,6 +366,7 @@ fn pool() -> PoolRecord {
         launches: vec![LaunchCount { at: at(2), slots: 4 }],
         breakers: BTreeMap::from([("ami-1|2.336.0|aws/us-east-1".into(), failing), ("x".into(), unheard)]),
         boots: BTreeMap::from([(ImageId::new("ami-1"), BootSamples { durations, until: at(40) })]),
+        groups: BTreeMap::new(),
     }
 }
 
