@@ -1,7 +1,7 @@
 //! rebalancer's look at runner groups, and what scaleup launches while one is wider than the rules of its pool.
 
 use jit_control::settings::Component;
-use jit_domain::job::Job;
+use jit_domain::class::Class;
 use jit_fakes::github::{GroupVisibility, PublicRepositories, Visibility};
 use jit_sim::world::World;
 
@@ -51,7 +51,7 @@ fn a_pool_whose_group_is_wider_than_its_rules_launches_nothing_more() {
         assert_eq!(stage.launch(1).len(), 1);
         stage.tick(Component::Rebalancer);
         assert_eq!(stage.launch(1).len(), if fault.is_none() { 2 } else { 1 }, "{fault:?}");
-        let waits = stage.open::<Job>().into_iter().filter_map(|job| job.wait);
+        let waits = stage.open::<Class>().into_iter().filter_map(|class| class.wait);
         let told =
             waits.filter(|reason| reason.code() == "runner_group").filter_map(|reason| reason.detail());
         assert_eq!(told.collect::<Vec<_>>(), fault.into_iter().map(str::to_owned).collect::<Vec<_>>());

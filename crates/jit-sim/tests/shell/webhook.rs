@@ -102,6 +102,7 @@ fn payload(changes: &[(&str, Value)]) -> Vec<u8> {
     let example = include_str!("../../../jit-github/tests/payloads/workflow_job.queued.1.json");
     let mut payload: Value = serde_json::from_str(example).unwrap();
     payload["organization"] = json!({ "login": "Codertocat", "id": 4 });
+    payload["repository"]["private"] = json!(true);
     payload["workflow_job"]["labels"] = json!(["Self-Hosted", "LINUX"]);
     payload["workflow_job"]["created_at"] = json!(NOW);
     for (pointer, value) in changes {
@@ -121,6 +122,7 @@ fn every_delivery_has_the_answer_of_what_is_wrong_with_it() {
     let right = || payload(&[]);
     let installation = "installation.id is missing: the delivery must come from a GitHub App, not from a repository's webhook";
     let name = "repository.full_name is not `owner/name`";
+    let public = "refused: the pool refuses public repositories, see `pool.allow.public_repositories`";
     let (stale, nothing) = (
         "ignored: the job was queued more than 25 hours ago",
         "ignored: an action that says nothing about runners",
@@ -135,6 +137,14 @@ fn every_delivery_has_the_answer_of_what_is_wrong_with_it() {
         ("stale", job(created(STALE)), 200, stale, None),
         ("no pool's labels", job(labels(json!(["ubuntu-latest"]))), 202, "no pool", None),
         ("no labels", job(labels(json!([]))), 202, "no pool", None),
+        ("a public repository", job(payload(&[("/repository/private", json!(false))])), 202, public, None),
+        (
+            "an actor of no list",
+            on(Configured("[pool.allow]", "[pool.allow]\nactors = [\"mona\"]"), right()),
+            202,
+            "refused: the pool does not allow runs that codertocat started, see `pool.allow.actors`",
+            None,
+        ),
         (
             "an owner not served",
             on(Configured(OWNERS, "served_owners = [\"octo-org\"]"), right()),
