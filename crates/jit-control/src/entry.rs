@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures::future;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
 use crate::configuration::Fault;
@@ -70,18 +70,44 @@ pub async fn webhook<E: Effects>(invocation: Invocation<'_, E>, request: &Reques
     }
 }
 
-/// Asks the function that drains a queue to look at it now. A nudge that is lost costs a tick.
+/// The header in which a nudged function names the queue that another function is to look at next.
+pub const NEXT_HEADER: &str = "jit-next";
+/// Functions nudged one after the other for one delivery.
+const NUDGES_MAX: usize = 3;
+
+/// What a function did, as far as it concerns another.
+pub trait Next {
+    /// The queue whose function is to look next.
+    fn next(&self) -> Option<QueueName> {
+        None
+    }
+}
+
+/// Asks the function that drains a queue to look at it now, then whoever that one names: Spin lets a component with a schedule
+/// call no other, so the caller passes on what each has for the next. A nudge that is lost costs a tick.
 pub async fn nudge<E: Effects>(invocation: Invocation<'_, E>, queue: QueueName) {
+    let mut next = Some(queue);
+    for _ in 0..NUDGES_MAX {
+        let Some(queue) = next else { break };
+        next = nudge_one(invocation, queue).await;
+    }
+}
+
+async fn nudge_one<E: Effects>(invocation: Invocation<'_, E>, queue: QueueName) -> Option<QueueName> {
     let host = match queue {
         QueueName::Jobs => Component::Scaleup,
         QueueName::Lifecycle => Component::Lifecycle,
     };
     let uri = format!("http://{}.spin.internal{NUDGE_PATH}", host.as_str());
-    let Ok(request) = http::Request::post(uri).body(Vec::new()) else { return };
-    if let Err(error) = invocation.effects.send(request, NUDGE_TIMEOUT).await {
-        let fields = json!({ "cause": error.to_string() });
-        let text = line(invocation.effects.now(), "warn", "webhook", "a nudge was not answered", fields);
-        invocation.effects.log(&text);
+    let request = http::Request::post(uri).body(Vec::new()).ok()?;
+    match invocation.effects.send(request, NUDGE_TIMEOUT).await {
+        Ok(reply) => QueueName::parse(reply.headers().get(NEXT_HEADER)?.to_str().ok()?),
+        Err(error) => {
+            let fields = json!({ "cause": error.to_string() });
+            let text = line(invocation.effects.now(), "warn", "webhook", "a nudge was not answered", fields);
+            invocation.effects.log(&text);
+            None
+        }
     }
 }
 
@@ -190,7 +216,7 @@ async fn invalid<E: Effects>(start: &Start<'_, E>, faults: &[String]) -> Respons
 
 /// Runs a scheduled function, and beside it notes that its configuration is valid. What the function keeps while it
 /// waits is large: in a box it is not moved through the stack of everything that waits for it.
-async fn answer<E: Effects, T>(
+async fn answer<E: Effects, T: Next>(
     invocation: Invocation<'_, E>,
     shell: &Shell<'_, E>,
     run: Pin<Box<impl Future<Output = Result<T, Failure>>>>,
@@ -201,7 +227,13 @@ async fn answer<E: Effects, T>(
         start.failed(NOT_NOTED, &error);
     }
     match ran {
-        Ok(_) => text(StatusCode::OK, "done"),
+        Ok(done) => {
+            let mut reply = text(StatusCode::OK, "done");
+            if let Some(queue) = done.next() {
+                reply.headers_mut().insert(NEXT_HEADER, HeaderValue::from_static(queue.as_str()));
+            }
+            reply
+        }
         Err(failure) => {
             shell.failed("the run was cut off; the next tick goes on", &failure);
             reply::later(crate::limits::RETRY_AFTER_S, "cut off")

@@ -12,7 +12,10 @@ use jit_domain::{class, ids};
 use jit_github::runners::{Connection, Deletion, JitConfig, JitRequest, Runner};
 use jit_github::runs::WorkflowRun;
 use jit_github::tokens::{Access, TokenRequest};
-use jit_github::{Api, AppKey, Authorization, Labels, Owner, PageNumber, Repository, RunnerName, Scope};
+use jit_github::workflow_file::WorkflowFile;
+use jit_github::{
+    Api, AppKey, Authorization, FilePath, GitRef, Labels, Owner, PageNumber, Repository, RunnerName, Scope,
+};
 use secrecy::SecretString;
 use serde_json::json;
 
@@ -312,6 +315,35 @@ impl<'s, 'e, E: Effects> GitHub<'s, 'e, E> {
         Err(GitHubError::Unusable("a runner group lists more repositories than are read".into()))
     }
 
+    /// The workflow file of a run, as it was at the run's commit. None where the App may not read it, or it cannot be read.
+    ///
+    /// # Errors
+    /// [`GitHubError`].
+    pub async fn workflow_file(
+        &self,
+        installation: InstallationId,
+        repository: &RepositoryName,
+        run: RunId,
+    ) -> Result<Option<WorkflowFile>, GitHubError> {
+        let name = Repository::parse(repository.as_str()).map_err(unusable)?;
+        let auth = self.authorize(installation, Need::WorkflowFiles).await?;
+        let reply = self.send("get run", self.api.get_run(&auth, &name, jit_github::RunId(run.0))).await?;
+        let run = self.read(jit_github::runs::parse_run(&reply)).await?;
+        // A workflow that an organisation requires of its repositories stands in another one, and its path says so.
+        let Ok(path) = FilePath::new(run.workflow_file()) else { return Ok(None) };
+        let at = GitRef::new(&run.head_sha).map_err(unusable)?;
+        let reply = self.send("get contents", self.api.get_file(&auth, &name, &path, &at)).await?;
+        let file = self.read(jit_github::contents::parse(&reply)).await?;
+        match WorkflowFile::parse(&file.bytes) {
+            Ok(file) => Ok(Some(file)),
+            Err(fault) => {
+                let fields = json!({ "repository": repository.as_str(), "path": file.path, "fault": fault.to_string() });
+                self.shell.info("a workflow file cannot be read", fields);
+                Ok(None)
+            }
+        }
+    }
+
     /// A token for an installation, good for one need only.
     async fn authorize(
         &self,
@@ -439,6 +471,8 @@ enum Need {
     RepositoryRunners,
     /// Runs and jobs.
     Actions,
+    /// A run and its workflow file.
+    WorkflowFiles,
 }
 
 impl Need {
@@ -454,6 +488,7 @@ impl Need {
             Self::OrganisationRunners => "organisation",
             Self::RepositoryRunners => "repository",
             Self::Actions => "actions",
+            Self::WorkflowFiles => "workflow-files",
         }
     }
 
@@ -462,9 +497,13 @@ impl Need {
         let (name, access) = match self {
             Self::OrganisationRunners => ("organization_self_hosted_runners", Access::Write),
             Self::RepositoryRunners => ("administration", Access::Write),
-            Self::Actions => ("actions", Access::Read),
+            Self::Actions | Self::WorkflowFiles => ("actions", Access::Read),
         };
-        TokenRequest::default().permission(name, access)
+        let request = TokenRequest::default().permission(name, access);
+        match self {
+            Self::WorkflowFiles => request.permission("contents", Access::Read),
+            Self::OrganisationRunners | Self::RepositoryRunners | Self::Actions => request,
+        }
     }
 }
 

@@ -30,6 +30,8 @@ pub enum Kind {
     Class,
     /// An instance, by cloud/region/id.
     Instance,
+    /// A group, by key.
+    Group,
     /// A pool, by name.
     Pool,
     /// Health of the offerings of a region, by cloud/region.
@@ -57,6 +59,7 @@ impl Kind {
             Self::Job => "job",
             Self::Class => "class",
             Self::Instance => "instance",
+            Self::Group => "group",
             Self::Pool => "pool",
             Self::Offering => "offering",
             Self::UserData => "userdata",
@@ -72,9 +75,12 @@ impl Kind {
     /// Reads the word back.
     pub fn parse(word: &str) -> Option<Self> {
         use Kind::*;
-        [Job, Class, Instance, Pool, Offering, UserData, Token, Budget, Schedule, Cursor, Lease, Config]
-            .into_iter()
-            .find(|k| k.as_str() == word)
+        [
+            Job, Class, Instance, Group, Pool, Offering, UserData, Token, Budget, Schedule, Cursor, Lease,
+            Config,
+        ]
+        .into_iter()
+        .find(|k| k.as_str() == word)
     }
 }
 

@@ -24,6 +24,8 @@ pub mod github;
 pub mod start;
 pub mod reply;
 
+pub mod admission;
+
 pub mod webhook;
 pub mod scaleup;
 pub mod registrar;

@@ -12,8 +12,10 @@ use jit_domain::observation::{Action, Observation};
 use jit_domain::pool::PoolRecord;
 use serde_json::json;
 
+use crate::admission;
 use crate::cloud::Clouds;
 use crate::effects::Effects;
+use crate::entry::Next;
 use crate::lease::Asked;
 use crate::limits;
 use crate::observe::{self, Batch, Recorded, Told};
@@ -30,6 +32,14 @@ pub struct Summary {
     pub messages: usize,
     /// Instances terminated.
     pub terminated: usize,
+    /// Whether scaleup is to launch for jobs that may run now or soon.
+    pub has_gap: bool,
+}
+
+impl Next for Summary {
+    fn next(&self) -> Option<QueueName> {
+        self.has_gap.then_some(QueueName::Jobs)
+    }
 }
 
 /// Drains the lifecycle queue, then ends what is retired.
@@ -43,10 +53,12 @@ pub async fn run<E: Effects>(shell: &Shell<'_, E>, settings: &KeeperSettings) ->
         let Some((lease, batch)) = observe::begin(shell, QueueName::Lifecycle).await? else { break };
         let messages = batch.received;
         let done = drain(shell, batch).await;
-        let ended = if round == 0 { end_retired(shell, settings).await } else { Ok(0) };
+        let ended = if round == 0 || done > 0 { look_after(shell, settings).await } else { Ok((0, false)) };
         let asked = shell.release_lease(lease).await?;
+        let (terminated, has_gap) = ended?;
         total.messages += messages;
-        total.terminated += ended?;
+        total.terminated += terminated;
+        total.has_gap |= has_gap;
         // The first look is followed by another even when it found nothing: a nudge may have met the lease meanwhile. Messages that
         // stay are no reason to look again: they would be found at every look.
         if done == 0 && asked == Asked::Nobody && round > 0 || !shell.has_time() {
@@ -54,8 +66,8 @@ pub async fn run<E: Effects>(shell: &Shell<'_, E>, settings: &KeeperSettings) ->
         }
     }
     shell.note_schedule(ran_at).await?;
-    let Summary { messages, terminated } = total;
-    if total != Summary::default() {
+    let Summary { messages, terminated, has_gap: _ } = total;
+    if messages + terminated > 0 {
         shell.info("drained the lifecycle queue", json!({ "messages": messages, "terminated": terminated }));
     }
     Ok(total)
@@ -171,19 +183,36 @@ pub async fn close_breaker<E: Effects>(shell: &Shell<'_, E>, instance: &Instance
     Ok(())
 }
 
-/// Terminates what has been retired for long enough, then releases what ended instances held of the caps.
-async fn end_retired<E: Effects>(shell: &Shell<'_, E>, settings: &KeeperSettings) -> Result<usize, Failure> {
-    let now = shell.now();
+/// Looks at all that is open: how many instances were terminated, and whether a matrix's next job, admitted by what was learned,
+/// has no instance yet.
+async fn look_after<E: Effects>(
+    shell: &Shell<'_, E>,
+    settings: &KeeperSettings,
+) -> Result<(usize, bool), Failure> {
     let mut world = World::read(shell).await?;
+    admission::learn(shell, &mut world).await?;
+    admission::ask_widths(shell, &settings.github, &mut world).await?;
+    let has_gap = !world.groups.is_empty()
+        && world.observed(&shell.policy, shell.now()).balance().gaps().values().any(|gap| *gap > 0);
+    Ok((end_retired(shell, settings, &mut world).await?, has_gap))
+}
+
+/// Terminates what has been retired for long enough, then releases what ended instances held of the caps.
+async fn end_retired<E: Effects>(
+    shell: &Shell<'_, E>,
+    settings: &KeeperSettings,
+    world: &mut World,
+) -> Result<usize, Failure> {
+    let now = shell.now();
     let due: Vec<InstanceKey> =
         world.instances.iter().filter(|i| decide::is_to_terminate(i, now)).map(|i| i.key.clone()).collect();
     let ended =
         if due.is_empty() { Vec::new() } else { Clouds::new(shell, &settings.aws).terminate(&due).await };
     for key in &ended {
         shell.check_time("closing a record")?;
-        end_record(shell, &mut world, key).await?;
+        end_record(shell, world, key).await?;
     }
-    release_caps(shell, &mut world).await?;
+    release_caps(shell, world).await?;
     Ok(ended.len())
 }
 

@@ -31,6 +31,8 @@ pub const UPDATE_ROUNDS_MAX: usize = 5;
 pub const CALLS_AT_ONCE_MAX: usize = 16;
 /// Records written at once.
 pub const WRITES_AT_ONCE_MAX: usize = 16;
+/// Runs whose workflow files one invocation asks for: two calls each.
+pub const WIDTHS_ASKED_MAX: usize = 4;
 /// Pages of one GitHub listing read at most: 100 pages of 100 are GitHub's 10,000 runners of a group.
 pub const GITHUB_PAGES_MAX: usize = 100;
 /// Instances that one request to a cloud asks for by id: EC2 takes 200 values, and half of them leave time for short pages.

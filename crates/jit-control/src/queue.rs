@@ -24,6 +24,11 @@ impl QueueName {
             Self::Lifecycle => "lifecycle",
         }
     }
+
+    /// Reads the word back.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Jobs, Self::Lifecycle].into_iter().find(|queue| queue.as_str() == word)
+    }
 }
 
 /// A message as it was received.

@@ -7,8 +7,10 @@ use futures::stream::{self, StreamExt as _};
 use jit_aws::ec2::InstanceId;
 use jit_domain::class::Scope;
 use jit_domain::decide::rebalancer::{self as decide, CloudView, RunnerView, Step};
-use jit_domain::decide::{lifecycle as lifecycle_decide, supply};
-use jit_domain::ids::{Cloud, InstallationId, InstanceKey, Region, RepositoryName, RunnerId, RunnerName};
+use jit_domain::decide::{admission as decide_admission, lifecycle as lifecycle_decide, supply};
+use jit_domain::ids::{
+    Cloud, GroupKey, InstallationId, InstanceKey, Region, RepositoryName, RunnerId, RunnerName,
+};
 use jit_domain::instance::{Instance, InstancePhase};
 use jit_domain::job::{Job, RunnerRef};
 use jit_domain::observation::{Action, Observation};
@@ -18,8 +20,10 @@ use jit_github::jobs::WorkflowJob;
 use jit_github::runners::{Deletion, Runner};
 use serde_json::json;
 
+use crate::admission;
 use crate::cloud::Clouds;
 use crate::effects::Effects;
+use crate::entry::Next;
 use crate::github::{GitHub, GitHubError, Priority, RunJobs, Runners, activity};
 use crate::lifecycle;
 use crate::limits;
@@ -44,6 +48,8 @@ pub struct Summary {
     /// Classes sent to scaleup.
     pub gaps: usize,
 }
+
+impl Next for Summary {}
 
 /// One pass.
 ///
@@ -83,7 +89,8 @@ async fn pass<E: Effects>(shell: &Shell<'_, E>, settings: &KeeperSettings) -> Re
             world = World::read(shell).await?;
         }
     }
-    learn(shell, &mut world).await?;
+    admission::learn(shell, &mut world).await?;
+    learn_boots(shell, &mut world).await?;
     lifecycle::release_caps(shell, &mut world).await?;
     summary.gaps = send_gaps(shell, &world).await?;
     Ok(summary)
@@ -92,10 +99,16 @@ async fn pass<E: Effects>(shell: &Shell<'_, E>, settings: &KeeperSettings) -> Re
 /// Closes jobs that GitHub must have dropped: what it no longer shows us it cannot complete either.
 async fn expire_jobs<E: Effects>(shell: &Shell<'_, E>, world: &World) -> Result<(), Failure> {
     let now = shell.now();
+    let admission = decide_admission::admit(&world.observed(&shell.policy, now));
     let open = world.jobs.iter().map(|(_, job)| job).chain(&world.poolless);
-    for job in open.filter(|job| lifecycle_decide::expired(job, now).is_some()) {
+    for job in open {
+        let is_held = admission.holds(job.id);
+        if lifecycle_decide::expired(job, is_held, now).is_none() {
+            continue;
+        }
         shell.check_time("closing a job")?;
-        shell.update::<Job>(&Job::key(job.id), |known| lifecycle_decide::expired(known?, now)).await?;
+        let close = |known: Option<&Job>| lifecycle_decide::expired(known?, is_held, now);
+        shell.update::<Job>(&Job::key(job.id), close).await?;
         shell.warn("a job was closed that github must have dropped", json!({ "job.id": job.id.0 }));
     }
     Ok(())
@@ -220,7 +233,13 @@ async fn weigh_all<E: Effects>(
     for step in steps {
         match step {
             Step::Leave => {}
-            Step::Deregister { runner, then } => unwanted.push((runner, then)),
+            Step::Deregister { runner, then, narrows } => {
+                // Before its runner goes: else its job would get another at once.
+                if let Some(group) = narrows {
+                    narrow(shell, world, &group).await?;
+                }
+                unwanted.push((runner, then));
+            }
             Step::Write(_) if !shell.has_time() => break,
             Step::Write(after) if after.is_retired() => {
                 moved += usize::from(lifecycle::write_retired(shell, world, after).await?);
@@ -232,6 +251,21 @@ async fn weigh_all<E: Effects>(
         Some(github) => Ok(moved + deregister_all(shell, github, world, unwanted).await?),
         None => Ok(moved),
     }
+}
+
+/// Notes that a probe of a group idled.
+async fn narrow<E: Effects>(
+    shell: &Shell<'_, E>,
+    world: &mut World,
+    group: &GroupKey,
+) -> Result<(), Failure> {
+    let now = shell.now();
+    if let Some(after) = world.groups.get(group).map(|known| decide_admission::narrowed(known, now))
+        && world.commit_group(shell, group, Some(after)).await?
+    {
+        shell.info("a probe idled; its matrix is narrower", json!({ "group.key": group.as_str() }));
+    }
+    Ok(())
 }
 
 async fn write_moved<E: Effects>(
@@ -440,7 +474,7 @@ pub fn observation_of(
 }
 
 /// Learns how long boots take.
-async fn learn<E: Effects>(shell: &Shell<'_, E>, world: &mut World) -> Result<(), Failure> {
+async fn learn_boots<E: Effects>(shell: &Shell<'_, E>, world: &mut World) -> Result<(), Failure> {
     let mut learned = Vec::new();
     for pool in &shell.policy.pools {
         let instances: Vec<Instance> =

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::cloud::{Clouds, Seen};
 use crate::effects::Effects;
+use crate::entry::Next;
 use crate::github::{GitHub, Priority, activity};
 use crate::ledger::Ledger as _;
 use crate::lifecycle;
@@ -31,6 +32,8 @@ pub struct Summary {
     /// Keys of the store that were cleared away.
     pub tidied: u64,
 }
+
+impl Next for Summary {}
 
 /// One sweep.
 ///

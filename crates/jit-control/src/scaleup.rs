@@ -15,8 +15,10 @@ use jit_domain::policy::{Offering, Policy};
 use jit_domain::pool::OfferingHealth;
 use serde_json::json;
 
+use crate::admission;
 use crate::cloud::{Clouds, Launch};
 use crate::effects::Effects;
+use crate::entry::Next;
 use crate::images::Images;
 use crate::lease::Asked;
 use crate::ledger::{Key, Kind, Ledger as _};
@@ -43,6 +45,14 @@ pub struct Summary {
     pub launches: usize,
     /// Instances that these made.
     pub instances: usize,
+    /// Whether lifecycle is to ask how wide a matrix is.
+    pub awaits_width: bool,
+}
+
+impl Next for Summary {
+    fn next(&self) -> Option<QueueName> {
+        self.awaits_width.then_some(QueueName::Lifecycle)
+    }
 }
 
 /// Drains the jobs queue and decides for every class. A drain that finds another at work leaves at once: its message is in the
@@ -74,13 +84,14 @@ pub async fn run<E: Effects>(shell: &Shell<'_, E>, settings: &ScaleupSettings) -
         total.done += summary.done;
         total.launches += summary.launches;
         total.instances += summary.instances;
+        total.awaits_width |= summary.awaits_width;
         // Messages that stay are no reason to look again: they would be found at every look.
         if summary.done == 0 && asked == Asked::Nobody && round > 0 {
             break;
         }
     }
     shell.note_schedule(ran_at).await?;
-    let Summary { messages, done: _, launches, instances } = total;
+    let Summary { messages, done: _, launches, instances, awaits_width: _ } = total;
     if total != Summary::default() {
         shell.info(
             "drained the jobs queue",
@@ -150,6 +161,9 @@ async fn drain<E: Effects>(
         summary.launches += sends;
         summary.instances += made;
     }
+    // After the launches, for which nothing that is learned here is needed.
+    admission::learn(shell, &mut world).await?;
+    summary.awaits_width = admission::awaits_width(shell, &world);
     // Recorded, but too late to be decided on: the next tick decides for every class.
     summary.done += observe::forget(shell, QueueName::Jobs, &handles).await;
     Ok(summary)

@@ -11,6 +11,7 @@ use crate::ledger::{Change, Index, Key, Kind, Write};
 
 mod class;
 pub(crate) mod form;
+mod group;
 mod instance;
 mod job;
 mod leaf;

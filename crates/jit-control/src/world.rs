@@ -7,7 +7,8 @@ use jit_domain::class::{Batch, Class, ClassIdentity, Try};
 use jit_domain::decide::scaleup::{Health, instance_of};
 use jit_domain::decide::supply::Observed;
 use jit_domain::decide::webhook::identify_job;
-use jit_domain::ids::{ClassKey, InstanceKey, JobId, PoolName};
+use jit_domain::group::Group;
+use jit_domain::ids::{ClassKey, GroupKey, InstanceKey, JobId, PoolName};
 use jit_domain::instance::Instance;
 use jit_domain::job::Job;
 use jit_domain::policy::Policy;
@@ -16,7 +17,7 @@ use jit_domain::reason::Reason;
 use jit_domain::time::Timestamp;
 
 use crate::effects::Effects;
-use crate::ledger::{Key, Ledger as _, Write};
+use crate::ledger::{Change, Key, Ledger as _, Write};
 use crate::limits;
 use crate::shell::{Failure, Shell, Versioned, put};
 use crate::stored::Stored;
@@ -30,6 +31,8 @@ pub struct World {
     pub poolless: Vec<Job>,
     /// Classes with batches, and those of open jobs and instances.
     pub classes: BTreeMap<ClassKey, Class>,
+    /// Groups whose jobs were open when they were last looked at.
+    pub groups: BTreeMap<GroupKey, Group>,
     /// Open instances.
     pub instances: Vec<Instance>,
     /// Those of them that have no record yet: their launch was cut off before it was written.
@@ -66,6 +69,7 @@ impl World {
             jobs: Vec::new(),
             poolless: Vec::new(),
             classes: BTreeMap::new(),
+            groups: BTreeMap::new(),
             instances: Vec::new(),
             unrecorded: BTreeSet::new(),
             ended: BTreeSet::new(),
@@ -74,10 +78,16 @@ impl World {
             versions: BTreeMap::new(),
         };
         let wanted: Vec<Key> = wanted.iter().map(Class::key).collect();
-        let open = future::try_join3(shell.open::<Job>(), shell.open::<Class>(), shell.open::<Instance>());
+        let open = future::try_join4(
+            shell.open::<Job>(),
+            shell.open::<Class>(),
+            shell.open::<Instance>(),
+            shell.open::<Group>(),
+        );
         let named =
             future::try_join3(read_pools(shell), read_health(shell), shell.read_many::<Class>(&wanted));
-        let ((jobs, classes, instances), (pools, health, named)) = future::try_join(open, named).await?;
+        let ((jobs, classes, instances, groups), (pools, health, named)) =
+            future::try_join(open, named).await?;
         for (name, pool) in pools {
             world.versions.insert(PoolRecord::key(&name), pool.version);
             world.pools.insert(name, pool.value);
@@ -91,6 +101,11 @@ impl World {
             let key = class.value.identity.key();
             world.versions.insert(Class::key(&key), class.version);
             world.classes.insert(key, class.value);
+        }
+        for group in groups {
+            let key = group.value.key.clone();
+            world.versions.insert(Group::key(&key), group.version);
+            world.groups.insert(key, group.value);
         }
         for instance in instances {
             world.versions.insert(Instance::key(&instance.value.key), instance.version);
@@ -212,6 +227,7 @@ impl World {
             instances: &self.instances,
             unrecorded: &self.unrecorded,
             ended: &self.ended,
+            groups: &self.groups,
             pools: &self.pools,
             now,
         }
@@ -248,6 +264,38 @@ impl World {
     pub fn write_instance(&self, instance: &Instance) -> Write {
         let key = Instance::key(&instance.key);
         put(&key, self.version(&key), instance)
+    }
+
+    /// Writes what a group's record becomes, none to let it go, over what was read, and takes it in. Whether nobody was quicker.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn commit_group<E: Effects>(
+        &mut self,
+        shell: &Shell<'_, E>,
+        name: &GroupKey,
+        after: Option<Group>,
+    ) -> Result<bool, Failure> {
+        let key = Group::key(name);
+        let expected = self.version(&key);
+        let write = match &after {
+            Some(group) => put(&key, expected, group),
+            None => Write { key: key.clone(), expected, value: Change::Delete },
+        };
+        if !shell.commit(vec![write]).await? {
+            return Ok(false);
+        }
+        match after {
+            Some(group) => {
+                self.versions.insert(key, expected + 1);
+                self.groups.insert(name.clone(), group);
+            }
+            None => {
+                self.versions.remove(&key);
+                self.groups.remove(name);
+            }
+        }
+        Ok(true)
     }
 
     /// Takes in a class that was written.

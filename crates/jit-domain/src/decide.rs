@@ -3,10 +3,11 @@
 
 pub mod allow;
 pub mod webhook;
+pub mod admission;
 pub mod matching;
 pub mod supply;
 pub mod caps;
-pub mod group;
+pub mod runner_group;
 pub mod breaker;
 pub mod scaleup;
 pub mod registrar;

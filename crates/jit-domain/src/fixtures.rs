@@ -52,6 +52,7 @@ pub(crate) fn pool(name: &str) -> Pool {
             job_max: Duration::from_secs(24 * 3600),
         },
         unanswered_hook: UnansweredHook::Refuse,
+        unknown_width: crate::group::UnknownWidth::Probe,
         paused: Paused::No,
     }
 }
@@ -72,7 +73,7 @@ pub(crate) fn queued_job(id: u64) -> Job {
         id: JobId(id),
         run: RunId(7),
         attempt: 1,
-        name: format!("test ({id})"),
+        name: format!("test-{id}"),
         installation: InstallationId(42),
         repository: RepositoryName::parse("octo/app").unwrap(),
         organisation: Some(Login::new("octo")),

@@ -63,6 +63,10 @@ number!(
     RunnerGroupId
 );
 name!(
+    /// A group's key, a hash.
+    GroupKey
+);
+name!(
     /// A pool's name, unique in the configuration.
     PoolName
 );

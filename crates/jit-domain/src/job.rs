@@ -13,9 +13,7 @@ use crate::time::Timestamp;
 pub enum JobPhase {
     /// GitHub waits for an approval or a gate; no demand.
     Waiting,
-    /// Queued at GitHub, but its group may not run it yet; no demand.
-    Held,
-    /// Wants a runner.
+    /// Wants a runner, now or once its group may run it.
     Queued,
     /// A runner has it.
     InProgress,
@@ -28,7 +26,6 @@ impl JobPhase {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
-            Self::Held => "held",
             Self::Queued => "queued",
             Self::InProgress => "in_progress",
             Self::Completed => "completed",
@@ -37,7 +34,7 @@ impl JobPhase {
 
     /// Reads the word back.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Waiting, Self::Held, Self::Queued, Self::InProgress, Self::Completed]
+        [Self::Waiting, Self::Queued, Self::InProgress, Self::Completed]
             .into_iter()
             .find(|p| p.as_str() == word)
     }
@@ -132,11 +129,6 @@ pub struct Job {
 }
 
 impl Job {
-    /// Whether it wants a runner now.
-    pub fn is_demand(&self) -> bool {
-        self.phase == JobPhase::Queued
-    }
-
     /// Whether the record still needs watching.
     pub fn is_open(&self) -> bool {
         self.phase != JobPhase::Completed
@@ -149,8 +141,7 @@ mod tests {
 
     #[test]
     fn phases_are_ordered_as_a_job_goes() {
-        let way =
-            [JobPhase::Waiting, JobPhase::Held, JobPhase::Queued, JobPhase::InProgress, JobPhase::Completed];
+        let way = [JobPhase::Waiting, JobPhase::Queued, JobPhase::InProgress, JobPhase::Completed];
         assert!(way.windows(2).all(|w| w[0] < w[1]));
         assert!(way.iter().all(|p| JobPhase::parse(p.as_str()) == Some(*p)));
     }

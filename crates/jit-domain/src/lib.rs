@@ -5,6 +5,7 @@ pub mod ids;
 pub mod labels;
 pub mod policy;
 pub mod job;
+pub mod group;
 pub mod observation;
 pub mod class;
 pub mod instance;

@@ -74,7 +74,7 @@ pub const MINTS_MAX: u32 = 3;
 /// All registrations for one instance happen within this time.
 pub const MINTS_WITHIN: Duration = Duration::from_secs(10 * 60);
 /// Seconds an instance is told to wait at 202.
-pub const WAIT_S: u32 = 3;
+pub const WAIT_S: u32 = 2;
 /// A retired instance is given this long to power itself off before it is terminated.
 pub const POWER_OFF_GRACE: Duration = Duration::from_secs(60);
 /// A completed job's record stays this long as a tombstone.
@@ -119,6 +119,32 @@ pub const GROUP_LOOKED_AT_EVERY: Duration = Duration::from_secs(3600);
 pub const RUNS_ASKED_MAX: usize = 20;
 /// Longest job of an instance whose pool is no longer in the configuration: GitHub's own limit is five days.
 pub const JOB_MAX_DEFAULT: Duration = Duration::from_secs((5 * 24 + 2) * 3600);
+/// How long the jobs of a matrix wait for its workflow file, but for one of them: a nudge brings the answer within two seconds.
+pub const WIDTH_AWAITED_FOR: Duration = Duration::from_secs(15);
+/// A workflow file that was asked for in vain is asked for again after this.
+pub const WIDTH_ASKED_AGAIN: Duration = Duration::from_secs(10);
+/// A workflow file that could not be had for this long is asked for no more; its matrix is probed.
+pub const WIDTH_GIVEN_UP_AFTER: Duration = Duration::from_secs(2 * 60);
+/// Jobs of a matrix of unknown width that are admitted at first.
+pub const PROBE_FIRST: u32 = 4;
+/// A runner that idles for this long while jobs of its matrix run and others are queued shows that no more may run.
+pub const PROBE_IDLE_MAX: Duration = Duration::from_secs(60);
+/// What a probe that idled has shown is believed for this long.
+pub const PROBED_AGAIN_AFTER: Duration = Duration::from_secs(15 * 60);
+/// Nothing of a matrix ran or changed for this long: one more of its jobs is admitted, and again after the same time.
+pub const GROUP_STALLED_AFTER: Duration = Duration::from_secs(15 * 60);
+/// Durations kept of a group's last jobs; their median is what the next is expected to take.
+pub const DURATIONS_MAX: usize = 16;
+/// Boot time assumed for a prefetch before any was learned.
+pub const PREFETCH_BOOT: Duration = Duration::from_secs(60);
+/// A boot that took longer than this is no reason to prefetch earlier.
+pub const PREFETCH_BOOT_MAX: Duration = Duration::from_secs(5 * 60);
+/// Added to the boot time, as decisions are made every ten seconds.
+pub const PREFETCH_MARGIN: Duration = Duration::from_secs(15);
+/// An instance waits for the end of a job of unlearned duration for this long at most.
+pub const PREFETCH_UNLEARNED_MAX: Duration = Duration::from_secs(15 * 60);
+/// An instance waits no more for the end of a job that runs for this many times the longest before it.
+pub const PREFETCH_OVERRUN_FACTOR: u32 = 2;
 
 /// Doubles `first` for each of `times`, up to `most`.
 pub fn doubled(first: Duration, times: u32, most: Duration) -> Duration {

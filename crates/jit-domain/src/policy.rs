@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::group::UnknownWidth;
 use crate::ids::{
     Cloud, Digest, ImageId, InstallationId, Login, MachineType, PoolName, Region, RepositoryName,
     RunnerGroupId, SubnetId,
@@ -133,6 +134,8 @@ pub struct Pool {
     pub ages: Ages,
     /// What becomes of a job that the registrar was asked about in vain.
     pub unanswered_hook: UnansweredHook,
+    /// What becomes of a matrix whose width nobody says.
+    pub unknown_width: UnknownWidth,
     /// Whether launching is paused for this pool.
     pub paused: Paused,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::class::Scope;
-use crate::decide::group::GroupFault;
+use crate::decide::runner_group::GroupFault;
 use crate::ids::{BatchId, ClassKey, ImageId, Login};
 use crate::instance::Stage;
 use crate::time::Timestamp;

@@ -1,7 +1,7 @@
 //! Typed reasons, one for each decision and each decision not to act, and the sentence that explains it.
 //! A reason is stored and logged by its code; the sentence is for people.
 
-use crate::decide::group::GroupFault;
+use crate::decide::runner_group::GroupFault;
 use crate::instance::Stage;
 use crate::time::Timestamp;
 
@@ -46,6 +46,8 @@ pub enum Reason {
     PoolGone,
     /// GitHub waits for an approval.
     WaitsForApproval,
+    /// GitHub runs as many jobs of its matrix as it does at once.
+    HeldByGroup,
 
     // How a try or batch ended.
     /// The cloud had no capacity.
@@ -88,6 +90,8 @@ pub enum Reason {
     WaitedTooLong,
     /// There is no job for it.
     NotNeeded,
+    /// It showed that GitHub runs no more jobs of the matrix at once.
+    ProbeIdled,
     /// Its runner is no longer registered, so its JIT config is used up.
     RegistrationSpent,
     /// Its registration was made as often as it may be.
@@ -126,6 +130,7 @@ impl Reason {
             Self::ImageNotResolved => "image_not_resolved",
             Self::PoolGone => "pool_gone",
             Self::WaitsForApproval => "waits_for_approval",
+            Self::HeldByGroup => "held_by_group",
             Self::InsufficientCapacity { .. } => "insufficient_capacity",
             Self::Quota { .. } => "quota",
             Self::Throttled { .. } => "throttled",
@@ -139,6 +144,7 @@ impl Reason {
             Self::NeverClaimed => "never_claimed",
             Self::WaitedTooLong => "waited_too_long",
             Self::NotNeeded => "not_needed",
+            Self::ProbeIdled => "probe_idled",
             Self::RegistrationSpent => "registration_spent",
             Self::MintsExhausted => "mints_exhausted",
             Self::GoneFromCloud => "gone_from_cloud",
@@ -171,6 +177,7 @@ impl Reason {
             | Self::ImageNotResolved
             | Self::PoolGone
             | Self::WaitsForApproval
+            | Self::HeldByGroup
             | Self::Filled
             | Self::OfferingsExhausted
             | Self::NoNeed
@@ -180,6 +187,7 @@ impl Reason {
             | Self::NeverClaimed
             | Self::WaitedTooLong
             | Self::NotNeeded
+            | Self::ProbeIdled
             | Self::RegistrationSpent
             | Self::MintsExhausted
             | Self::GoneFromCloud
@@ -220,6 +228,7 @@ const PLAIN: &[Reason] = &[
     Reason::ImageNotResolved,
     Reason::PoolGone,
     Reason::WaitsForApproval,
+    Reason::HeldByGroup,
     Reason::Filled,
     Reason::OfferingsExhausted,
     Reason::NoNeed,
@@ -229,6 +238,7 @@ const PLAIN: &[Reason] = &[
     Reason::NeverClaimed,
     Reason::WaitedTooLong,
     Reason::NotNeeded,
+    Reason::ProbeIdled,
     Reason::RegistrationSpent,
     Reason::MintsExhausted,
     Reason::GoneFromCloud,
@@ -277,6 +287,9 @@ pub fn explain(reason: &Reason) -> String {
             "the parameter that names the pool's image could not be read, or names no image".into()
         }
         Reason::PoolGone => "its pool is no longer in the configuration, or no longer allows it".into(),
+        Reason::HeldByGroup => {
+            "GitHub runs other jobs of its matrix first (max-parallel); it gets a runner when one of them ends".into()
+        }
         Reason::WaitsForApproval => "GitHub waits for an approval before it queues the job".into(),
         Reason::InsufficientCapacity { code } => format!("the cloud had no capacity there ({code})"),
         Reason::Quota { code } => {
@@ -297,6 +310,9 @@ pub fn explain(reason: &Reason) -> String {
         Reason::NeverClaimed => "it did not ask for work in time after its launch".into(),
         Reason::WaitedTooLong => "it waited for work as long as it may".into(),
         Reason::NotNeeded => "no job needs it".into(),
+        Reason::ProbeIdled => {
+            "its runner idled while jobs of its matrix ran, so GitHub runs no more of them at once".into()
+        }
         Reason::RegistrationSpent => {
             "its runner is no longer registered, so its JIT config is used up".into()
         }

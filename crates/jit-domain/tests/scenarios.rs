@@ -5,6 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+#[path = "scenarios/admissions.rs"]
+mod admissions;
 #[path = "scenarios/claims.rs"]
 mod claims;
 #[path = "scenarios/form.rs"]
@@ -62,6 +64,11 @@ fn check(function: &str) {
 #[test]
 fn webhook_decides_as_its_scenarios_say() {
     check("webhook");
+}
+
+#[test]
+fn admission_decides_as_its_scenarios_say() {
+    check("admission");
 }
 
 #[test]

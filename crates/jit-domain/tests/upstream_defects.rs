@@ -11,6 +11,8 @@
 //! - U17 is shown as far as any delivery of a run arrives. Still open is a run of which none arrived at all: it is found only in
 //!   GitHub's own log of deliveries and lists of runs, which are not read yet.
 
+#[path = "scenarios/admissions.rs"]
+mod admissions;
 #[path = "scenarios/claims.rs"]
 mod claims;
 #[path = "scenarios/form.rs"]

@@ -75,6 +75,7 @@ fn pool(draft: PoolDraft) -> Read<Pool> {
             job_max: one(draft.ages.job_max)?,
         },
         unanswered_hook: one(draft.unanswered_hook)?,
+        unknown_width: one(draft.unknown_width)?,
         paused: one(draft.paused)?,
     })
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jit_domain::group::UnknownWidth;
 use jit_domain::ids::{
     Cloud, Digest, EventName, ImageId, InstallationId, Login, MachineType, PoolName, Region, RepositoryName,
     RunnerGroupId, SubnetId,
@@ -67,6 +68,7 @@ pub(super) struct PoolDraft {
     pub(super) runner_group: Value<RunnerGroupId>,
     pub(super) default_machine_type: Maybe<MachineType>,
     pub(super) unanswered_hook: Value<UnansweredHook>,
+    pub(super) unknown_width: Value<UnknownWidth>,
     pub(super) paused: Value<Paused>,
     pub(super) caps: CapsDraft,
     pub(super) offerings: Read<Vec<OfferingDraft>>,
@@ -183,6 +185,7 @@ impl PoolDraft {
             runner_group: section.get(&pool::RUNNER_GROUP_ID),
             default_machine_type: section.optional(&pool::DEFAULT_MACHINE_TYPE),
             unanswered_hook: section.get(&pool::UNANSWERED_HOOK),
+            unknown_width: section.get(&pool::UNKNOWN_WIDTH),
             paused: section.get(&pool::PAUSED),
             caps: CapsDraft::read(&section.section(&pool::caps::TABLE)),
             offerings: offerings.map(|all| all.iter().map(OfferingDraft::read).collect()),

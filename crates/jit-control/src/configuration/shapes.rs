@@ -2,6 +2,7 @@
 
 use jit_aws::ec2::{KmsKeyReach, is_resource_id};
 use jit_aws::is_account_id;
+use jit_domain::group::UnknownWidth;
 use jit_domain::ids::{
     Cloud, Digest, EventName, ImageId, InstallationId, Login, MachineType, PoolName, Region, RepositoryName,
     RunnerGroupId, SubnetId,
@@ -256,6 +257,10 @@ pub(super) const UNANSWERED_HOOK: Word<UnansweredHook> = Word {
     ],
     planned: &[],
 };
+
+/// What becomes of a matrix of unknown width.
+pub(super) const UNKNOWN_WIDTH: Word<UnknownWidth> =
+    Word { words: &[("probe", UnknownWidth::Probe), ("full", UnknownWidth::Full)], planned: &[] };
 
 /// Whether an instance gets a public address.
 pub(super) const PUBLIC_ADDRESS: Word<PublicAddress> = Word {

@@ -1,7 +1,7 @@
 //! Looks once an hour at the runner groups of the pools in use. A pool whose group lets in more than its rules launches nothing for
 //! that organisation until the group, or the rules, are changed.
 
-use jit_domain::decide::group::{self as decide, Due, Group};
+use jit_domain::decide::runner_group::{self as decide, Due, Group};
 use jit_domain::ids::RepositoryName;
 use jit_domain::limits::GROUP_LOOKED_AT_EVERY;
 use jit_domain::policy::Wish;

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jit_domain::class::{Batch, Class, ClassIdentity, Closed, Outcome, Scope, Template, Try};
-use jit_domain::decide::group::GroupFault;
+use jit_domain::decide::runner_group::GroupFault;
+use jit_domain::group::{Group, Narrowed, Width};
 use jit_domain::ids::{
-    BatchId, ClassKey, Cloud, Digest, ImageId, InstallationId, InstanceKey, JobId, Login, MachineType,
-    PoolName, Region, RepositoryName, RunId, RunnerGroupId, RunnerId, RunnerName, SubnetId,
+    BatchId, ClassKey, Cloud, Digest, GroupKey, ImageId, InstallationId, InstanceKey, JobId, Login,
+    MachineType, PoolName, Region, RepositoryName, RunId, RunnerGroupId, RunnerId, RunnerName, SubnetId,
 };
 use jit_domain::instance::{Instance, InstancePhase, Mint, Stage};
 use jit_domain::job::{Job, JobPhase, RunnerRef, Visibility};
@@ -112,13 +113,48 @@ pub(crate) fn visibility() -> impl Strategy<Value = Option<Visibility>> {
 }
 
 prop_compose! {
+    pub(crate) fn group()(
+        (key, stem, installation, repository) in (word(), text(), any::<u64>(), repository()),
+        (run, pool, born_at) in (any::<u64>(), text(), timestamp()),
+        width in prop_oneof![
+            option::of(timestamp()).prop_map(|asked_at| Width::Awaited { asked_at }),
+            Just(Width::Unknown),
+            any::<u32>().prop_map(Width::Known),
+        ],
+        (probe, proven, open) in (any::<u32>(), any::<u32>(), any::<u32>()),
+        narrowed in option::of((any::<u32>(), timestamp()).prop_map(|(to, at)| Narrowed { to, at })),
+        running in btree_map(any::<u64>().prop_map(JobId), timestamp(), 0..4),
+        (changed_at, durations) in (timestamp(), vec(any::<u32>(), 0..4)),
+    ) -> Group {
+        let durations = durations.into_iter().map(|ms| Duration::from_millis(ms.into())).collect();
+        Group {
+            key: GroupKey::new(key),
+            stem,
+            installation: InstallationId(installation),
+            repository,
+            run: RunId(run),
+            pool: PoolName::new(pool),
+            born_at,
+            width,
+            probe,
+            proven,
+            narrowed,
+            open,
+            running,
+            changed_at,
+            durations,
+        }
+    }
+}
+
+prop_compose! {
     pub(crate) fn job()(
         (id, run, attempt, name) in (any::<u64>(), any::<u64>(), any::<u32>(), text()),
         (installation, repository, organisation) in (any::<u64>(), repository(), option::of(login())),
         (labels, pool, class) in (labels(), text(), class_key()),
         visibility in visibility(),
         phase in select(vec![
-            JobPhase::Waiting, JobPhase::Held, JobPhase::Queued, JobPhase::InProgress, JobPhase::Completed,
+            JobPhase::Waiting, JobPhase::Queued, JobPhase::InProgress, JobPhase::Completed,
         ]),
         permit in option::of(instance_key()),
         runner in option::of((option::of(any::<u64>()), text())),

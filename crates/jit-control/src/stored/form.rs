@@ -130,3 +130,24 @@ pub(crate) mod map {
         read.into_iter().map(typed).collect()
     }
 }
+
+/// `#[serde(with = "form::pairs")]`: an ordered map with keys of any form as an array of pairs.
+pub(crate) mod pairs {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    pub(crate) fn serialize<K: Formed, T: Formed, S: Serializer>(
+        values: &BTreeMap<K, T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(values.iter().map(|(key, value)| (Wrote(key), Wrote(value))))
+    }
+
+    pub(crate) fn deserialize<'de, K: Formed + Ord, T: Formed, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<K, T>, D::Error> {
+        let read = Vec::<(Read<K>, Read<T>)>::deserialize(deserializer)?;
+        Ok(read.into_iter().map(|(key, value)| (key.0, value.0)).collect())
+    }
+}

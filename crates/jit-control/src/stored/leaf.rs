@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use jit_domain::class::Scope;
-use jit_domain::decide::group::GroupFault;
+use jit_domain::decide::runner_group::GroupFault;
 use jit_domain::ids::{
-    BatchId, ClassKey, Cloud, Digest, ImageId, InstallationId, InstanceKey, JobId, Login, MachineType,
-    PoolName, Region, RepositoryName, RunId, RunnerGroupId, RunnerId, RunnerName, SubnetId,
+    BatchId, ClassKey, Cloud, Digest, GroupKey, ImageId, InstallationId, InstanceKey, JobId, Login,
+    MachineType, PoolName, Region, RepositoryName, RunId, RunnerGroupId, RunnerId, RunnerName, SubnetId,
 };
 use jit_domain::instance::Stage;
 use jit_domain::job::{JobPhase, Visibility};
@@ -64,6 +64,7 @@ macro_rules! text {
 text! {
     BatchId, "a batch id", Self::as_str, |text| Some(Self::new(text));
     ClassKey, "a class key", Self::as_str, |text| Some(Self::new(text));
+    GroupKey, "a group's key", Self::as_str, |text| Some(Self::new(text));
     Digest, "a digest", Self::as_str, |text| Some(Self::new(text));
     ImageId, "an image id", Self::as_str, |text| Some(Self::new(text));
     Login, "a login", Self::as_str, |text| Some(Self::new(text));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jit_domain::class::Scope;
-use jit_domain::decide::group::GroupFault;
+use jit_domain::decide::runner_group::GroupFault;
 use jit_domain::ids::{BatchId, ClassKey, Cloud, ImageId, Login, PoolName, Region};
 use jit_domain::instance::Stage;
 use jit_domain::pool::{

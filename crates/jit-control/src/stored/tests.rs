@@ -17,8 +17,8 @@ use super::*;
 pub(crate) mod golden;
 
 /// Objects of a form whose keys are not field names: maps, and the one word of a phase, an outcome or an encryption.
-const NOT_FIELDS: [&str; 7] =
-    ["reservations", "breakers", "boots", "unhealthy", "phase", "outcome", "disk_encryption"];
+const NOT_FIELDS: [&str; 8] =
+    ["width", "reservations", "breakers", "boots", "unhealthy", "phase", "outcome", "disk_encryption"];
 
 /// Batches as full as they may be, with six places each of which was tried.
 #[test]
@@ -80,6 +80,11 @@ proptest! {
 
     #[test]
     fn the_health_of_offerings_survives(value in arbitrary::offering_health(), cut: Cut) {
+        holds(&value, cut)?;
+    }
+
+    #[test]
+    fn a_group_survives(value in arbitrary::group(), cut: Cut) {
         holds(&value, cut)?;
     }
 

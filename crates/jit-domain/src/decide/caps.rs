@@ -97,7 +97,7 @@ pub fn release(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decide::group::GroupFault;
+    use crate::decide::runner_group::GroupFault;
     use crate::fixtures;
     use crate::pool::GroupLook;
 

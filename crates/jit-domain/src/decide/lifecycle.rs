@@ -135,11 +135,14 @@ pub fn is_failed_launch(instance: &Instance) -> bool {
 
 /// A job that GitHub must have dropped by now, closed; none while it may still be there. Without this, a job that we may no
 /// longer see would be demand for ever.
-pub fn expired(job: &Job, now: Timestamp) -> Option<Job> {
+///
+/// `is_held`: GitHub queues it and runs others of its matrix first, which may take longer than a day.
+pub fn expired(job: &Job, is_held: bool, now: Timestamp) -> Option<Job> {
     let most = match job.phase {
         JobPhase::Completed => return None,
         JobPhase::Waiting => limits::WAITING_MAX,
-        JobPhase::Held | JobPhase::Queued => limits::QUEUED_MAX,
+        JobPhase::Queued if is_held => limits::WAITING_MAX,
+        JobPhase::Queued => limits::QUEUED_MAX,
         JobPhase::InProgress => limits::RUNNING_MAX,
     };
     (now.since(job.moved_at) > most).then(|| Job {
@@ -162,18 +165,19 @@ mod tests {
         let days = |n: u64| Duration::from_secs(n * 24 * 3600);
         let longest = [
             (JobPhase::Waiting, days(31)),
-            (JobPhase::Held, Duration::from_secs(25 * 3600)),
             (JobPhase::Queued, Duration::from_secs(25 * 3600)),
             (JobPhase::InProgress, days(5) + Duration::from_secs(12 * 3600)),
         ];
         for (phase, most) in longest {
             let job = Job { phase, ..fixtures::queued_job(1) };
-            assert_eq!(expired(&job, NOW + most), None, "{phase:?}");
+            assert_eq!(expired(&job, false, NOW + most), None, "{phase:?}");
             let later = NOW + most + Duration::from_millis(1);
-            let closed = expired(&job, later).map(|job| (job.phase, job.moved_at));
+            let closed = expired(&job, false, later).map(|job| (job.phase, job.moved_at));
             assert_eq!(closed, Some((JobPhase::Completed, later)), "{phase:?}");
         }
         let over = Job { phase: JobPhase::Completed, ..fixtures::queued_job(1) };
-        assert_eq!(expired(&over, NOW + days(100)), None);
+        assert_eq!(expired(&over, false, NOW + days(100)), None);
+        let held = fixtures::queued_job(1);
+        assert_eq!(expired(&held, true, NOW + days(31)), None, "its matrix runs one by one");
     }
 }

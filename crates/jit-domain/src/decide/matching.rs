@@ -1,7 +1,8 @@
 //! Which queued jobs the supply covers: a maximum matching on counts, not a subtraction.
 //!
 //! A runner takes any job whose labels it has, and at most one. So each unit of supply covers at most one queued job that it
-//! can reach. The matching is as large as any, and among those it covers the most specific jobs first, then the oldest:
+//! can reach. The matching is as large as any, and among those it covers jobs that may run now before those that will soon, then the
+//! most specific, then the oldest:
 //! jobs are served in that order, and an augmenting path never uncovers a job served before.
 //! What supply is, is in `supply.rs`.
 
@@ -25,6 +26,17 @@ pub struct Demand {
     pub count: u32,
     /// The oldest of them.
     pub oldest: Timestamp,
+    /// When they want a runner.
+    pub when: When,
+}
+
+/// When jobs want a runner. Who wants one now is served first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum When {
+    /// Now.
+    Now,
+    /// Once a job of their group has ended, which is soon.
+    Soon,
 }
 
 /// Runners, there or on their way, that differ in nothing that matters to a job.
@@ -72,7 +84,7 @@ pub fn cover(demand: &[Demand], supply: &[Supply]) -> Cover {
         .map(|d| (0..supply.len()).filter(|&s| supply[s].count > 0 && supply[s].reaches(d)).collect())
         .collect();
     let mut order: Vec<usize> = (0..demand.len()).collect();
-    order.sort_by_key(|&d| (std::cmp::Reverse(demand[d].labels.len()), demand[d].oldest, d));
+    order.sort_by_key(|&d| (demand[d].when, std::cmp::Reverse(demand[d].labels.len()), demand[d].oldest, d));
     let mut flow =
         Flow { reach, flow: vec![vec![0; supply.len()]; demand.len()], used: vec![0; supply.len()] };
     let mut covered = vec![0; demand.len()];
@@ -177,6 +189,7 @@ mod tests {
             labels: labels(mask),
             count,
             oldest: Timestamp::from_s(oldest),
+            when: When::Now,
         }
     }
 

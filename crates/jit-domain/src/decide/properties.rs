@@ -25,6 +25,7 @@ const CAP: u32 = 12;
 
 /// Every instance of these worlds has its record.
 static NONE: BTreeSet<InstanceKey> = BTreeSet::new();
+static NO_GROUPS: BTreeMap<crate::ids::GroupKey, crate::group::Group> = BTreeMap::new();
 
 /// A world with two classes of one pool, one's labels within the other's, whose demand does not change.
 #[derive(Debug)]
@@ -74,7 +75,8 @@ impl World {
 
     fn observed(&self) -> Observed<'_> {
         let Self { policy, jobs, classes, instances, pools, now, .. } = self;
-        Observed { policy, jobs, classes, instances, unrecorded: &NONE, ended: &NONE, pools, now: *now }
+        let (unrecorded, ended, groups) = (&NONE, &NONE, &NO_GROUPS);
+        Observed { policy, jobs, classes, instances, unrecorded, ended, groups, pools, now: *now }
     }
 
     /// Plans and applies. Returns the number of batches born and requests sent.
@@ -371,7 +373,7 @@ impl Crowd {
                 matches!(i.phase, InstancePhase::Minting | InstancePhase::Claimed | InstancePhase::Busy);
             is_registered && i.job.is_none()
         });
-        let queued = self.world.jobs.iter().filter(|(_, j)| j.is_demand());
+        let queued = self.world.jobs.iter().filter(|(_, j)| j.phase == JobPhase::Queued);
         let (runners, jobs) = (without_job.count(), queued.count());
         assert!(runners <= jobs, "{runners} runners were registered for {jobs} jobs");
     }

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::decide::lifecycle;
 use crate::decide::supply::{Balance, Evidence, Observed};
-use crate::ids::{InstallationId, InstanceKey, RepositoryName, RunId, RunnerId};
+use crate::decide::{admission, lifecycle};
+use crate::ids::{GroupKey, InstallationId, InstanceKey, RepositoryName, RunId, RunnerId};
 use crate::instance::{Instance, InstancePhase, Stage, instance_id_of};
 use crate::job::{Job, JobPhase};
 use crate::limits;
@@ -65,6 +65,8 @@ pub enum Step {
         runner: RunnerId,
         /// The record once that has happened.
         then: Instance,
+        /// The group that is narrowed before: its probe idled.
+        narrows: Option<GroupKey>,
     },
     /// Nothing.
     Leave,
@@ -92,7 +94,7 @@ pub fn evidence(
             Evidence::Free | Evidence::Covering | Evidence::Nothing => Step::Leave,
         },
         InstancePhase::Minting => minting(instance, runner, now),
-        InstancePhase::Claimed => claimed(balance, instance, runner, now),
+        InstancePhase::Claimed => claimed(observed, balance, instance, runner),
         InstancePhase::Busy => match runner {
             RunnerView::NotListed if instance.job.is_none() => {
                 retire(instance, Reason::RegistrationSpent, now)
@@ -101,7 +103,7 @@ pub fn evidence(
             RunnerView::Listed { activity: Activity::Idle | Activity::Offline, runner }
                 if instance.job.is_none() =>
             {
-                idle(balance, instance, runner, now)
+                idle(observed, balance, instance, runner)
             }
             RunnerView::NotListed | RunnerView::Listed { .. } | RunnerView::Unknown => Step::Leave,
         },
@@ -134,15 +136,14 @@ fn minting(instance: &Instance, runner: RunnerView, now: Timestamp) -> Step {
     match runner {
         RunnerView::Listed { activity: Activity::Busy, .. } => busy(instance, now),
         _ if now.since(since) < limits::IDLE_MAX => Step::Leave,
-        RunnerView::Listed { runner, .. } => {
-            Step::Deregister { runner, then: instance.clone().retired(now, Reason::NeverClaimed) }
-        }
+        RunnerView::Listed { runner, .. } => deregister(runner, instance, Reason::NeverClaimed, now),
         RunnerView::NotListed => retire(instance, Reason::NeverClaimed, now),
         RunnerView::Unknown => Step::Leave,
     }
 }
 
-fn claimed(balance: &Balance<'_>, instance: &Instance, runner: RunnerView, now: Timestamp) -> Step {
+fn claimed(observed: &Observed<'_>, balance: &Balance<'_>, instance: &Instance, runner: RunnerView) -> Step {
+    let now = observed.now;
     let since = instance.mint().map_or(instance.launched_at, |m| m.at);
     let is_listing_late = now.since(since) < limits::LISTING_LAG;
     match runner {
@@ -156,23 +157,33 @@ fn claimed(balance: &Balance<'_>, instance: &Instance, runner: RunnerView, now: 
         RunnerView::Listed { activity: Activity::Offline, runner }
             if now.since(since) >= limits::OFFLINE_MAX =>
         {
-            Step::Deregister { runner, then: instance.clone().retired(now, Reason::NeverClaimed) }
+            deregister(runner, instance, Reason::NeverClaimed, now)
         }
         RunnerView::Listed { activity: Activity::Idle | Activity::Offline, runner } => {
-            idle(balance, instance, runner, now)
+            idle(observed, balance, instance, runner)
         }
     }
 }
 
-/// A registered runner without a job: left alone while a job needs it, else deregistered after two minutes.
-fn idle(balance: &Balance<'_>, instance: &Instance, runner: RunnerId, now: Timestamp) -> Step {
+fn deregister(runner: RunnerId, instance: &Instance, reason: Reason, now: Timestamp) -> Step {
+    Step::Deregister { runner, then: instance.clone().retired(now, reason), narrows: None }
+}
+
+/// A registered runner without a job: left alone while a job needs it, else deregistered after two minutes. One that was to find
+/// out whether its group is wider has done so after one.
+fn idle(observed: &Observed<'_>, balance: &Balance<'_>, instance: &Instance, runner: RunnerId) -> Step {
+    let now = observed.now;
+    if let Some(group) = admission::idle_probe(observed, &balance.admission, instance) {
+        let then = instance.clone().retired(now, Reason::ProbeIdled);
+        return Step::Deregister { runner, then, narrows: Some(group) };
+    }
     let mut after = instance.clone();
     if balance.needs(&instance.key) {
         after.unwanted_since = None;
     } else {
         let since = *after.unwanted_since.get_or_insert(now);
         if now.since(since) >= limits::IDLE_MAX {
-            return Step::Deregister { runner, then: after.retired(now, Reason::NotNeeded) };
+            return deregister(runner, &after, Reason::NotNeeded, now);
         }
     }
     if after == *instance { Step::Leave } else { Step::Write(after) }
@@ -188,12 +199,13 @@ pub type Asked = (InstallationId, RepositoryName, RunId);
 /// Which runs to ask about in this pass, those with the oldest doubt first; at most [`limits::RUNS_ASKED_MAX`].
 ///
 /// Doubt is: a job in progress whose instance is retired, ended or unknown; a busy runner whose job we don't know (then the runs
-/// of open jobs that it reaches); a job that has not moved, nor been asked about, for two minutes.
+/// of open jobs that it reaches); a job that has not moved, nor been asked about, for two minutes, or for ten if it runs or is held.
 pub fn runs_to_ask(observed: &Observed<'_>) -> Vec<Asked> {
     let now = observed.now;
     let live: BTreeMap<&InstanceKey, &Instance> = observed.instances.iter().map(|i| (&i.key, i)).collect();
     let unknown: Vec<&Instance> =
         observed.instances.iter().filter(|i| i.phase == InstancePhase::Busy && i.job.is_none()).collect();
+    let admission = admission::admit(observed);
     let mut asked: BTreeMap<Asked, Timestamp> = BTreeMap::new();
     for (_, job) in observed.jobs {
         let last = job.asked_at.map_or(job.moved_at, |at| at.max(job.moved_at));
@@ -203,8 +215,10 @@ pub fn runs_to_ask(observed: &Observed<'_>) -> Vec<Asked> {
                 is_runner_lost(&observed.policy.runner_prefix, job, &live)
                     || quiet >= limits::RUNNING_ASK_AFTER
             }
-            JobPhase::Queued | JobPhase::Waiting | JobPhase::Held => {
-                unknown.iter().any(|i| may_run(i, job)) || quiet >= limits::JOB_ASK_AFTER
+            JobPhase::Queued | JobPhase::Waiting => {
+                let is_held = admission.holds(job.id);
+                let patience = if is_held { limits::RUNNING_ASK_AFTER } else { limits::JOB_ASK_AFTER };
+                unknown.iter().any(|i| may_run(i, job)) || quiet >= patience
             }
             JobPhase::Completed => false,
         };

@@ -1,13 +1,14 @@
 //! Claim: whether an instance gets a JIT config (200), waits (202), is told that its runner is connected (409), or retires (410);
 //! and what a report of an instance may change.
 //!
-//! A mint takes a *permit*: a mark on one queued job that nothing else covers. A permit is a count, not a pairing; it is valid
+//! A mint takes a *permit*: a mark on one admitted job that nothing else covers. A permit is a count, not a pairing; it is valid
 //! while its holder has no job yet and is not retired, and so needs no one to take it back.
 //! Identity and tokens are checked before any of this, in jit-control.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::decide::matching::{self, Demand, Supply};
+use crate::decide::admission::{self, Admission};
+use crate::decide::matching::{self, Demand, Supply, When};
 use crate::decide::supply::{Evidence, Observed};
 use crate::ids::{InstanceKey, JobId, RunnerId};
 use crate::instance::{Instance, InstancePhase, Mint, Stage};
@@ -78,7 +79,8 @@ fn first_mint(observed: &Observed<'_>, instance: &Instance, prefix: &str) -> Cla
         return Claim::Gone(Reason::WaitedTooLong);
     }
     let Some(mint) = next_mint(instance, prefix, now) else { return Claim::Gone(Reason::MintsExhausted) };
-    let candidates = uncovered_jobs(observed, instance);
+    let admission = admission::admit(observed);
+    let candidates = uncovered_jobs(observed, &admission, instance);
     let holds = |job: &Job| job.permit.as_ref() == Some(&instance.key) && candidates.contains(&job.id);
     if observed.jobs.iter().any(|(_, job)| holds(job)) {
         return Claim::Mint(mint);
@@ -100,16 +102,16 @@ pub fn next_mint(instance: &Instance, prefix: &str, now: Timestamp) -> Option<Mi
     is_allowed.then(|| Mint { n, name: Mint::name(prefix, &instance.key, n), at: now, runner: None })
 }
 
-/// Jobs that this instance may take a permit on: queued, in its reach, without a valid permit, and not covered by a runner that
+/// Jobs that this instance may take a permit on: admitted, in its reach, without a valid permit, and not covered by a runner that
 /// is registered and idle. The most specific first, then the oldest. Among equals the start is turned by the instance's id,
 /// so that a crowd of claims doesn't race for one job.
-fn uncovered_jobs(observed: &Observed<'_>, instance: &Instance) -> Vec<JobId> {
+fn uncovered_jobs(observed: &Observed<'_>, admission: &Admission, instance: &Instance) -> Vec<JobId> {
     let Some(class) = observed.classes.get(&instance.class) else { return Vec::new() };
     let holders = holders(observed);
     let is_permitted =
         |job: &Job| job.permit.as_ref().is_some_and(|h| *h != instance.key && holders.contains(h));
     let mut groups: BTreeMap<_, Vec<&Job>> = BTreeMap::new();
-    for (_, job) in observed.jobs.iter().filter(|(_, job)| job.is_demand() && !is_permitted(job)) {
+    for (_, job) in observed.jobs.iter().filter(|(_, job)| admission.admits(job) && !is_permitted(job)) {
         groups.entry((job.installation, job.repository.clone(), job.labels.clone())).or_default().push(job);
     }
     let mut groups: Vec<_> = groups.into_values().collect();
@@ -118,7 +120,7 @@ fn uncovered_jobs(observed: &Observed<'_>, instance: &Instance) -> Vec<JobId> {
         jobs.sort_by_key(|j| (j.permit.as_ref() == Some(&instance.key), j.created_at, j.id));
     }
     let demand: Vec<Demand> = groups.iter().filter_map(|jobs| demand_of(jobs)).collect();
-    let idle = runners_without_permit(observed, instance);
+    let idle = runners_without_permit(observed, admission, instance);
     let cover = matching::cover(&demand, &idle);
     let own = observed.supply(&class.identity, 1);
     let mut open: Vec<_> = (groups.iter().zip(&demand).zip(&cover.covered))
@@ -145,6 +147,7 @@ fn demand_of(jobs: &[&Job]) -> Option<Demand> {
         labels: first.labels.clone(),
         count: u32::try_from(jobs.len()).unwrap_or(u32::MAX),
         oldest: first.created_at,
+        when: When::Now,
     })
 }
 
@@ -158,13 +161,13 @@ fn holders<'a>(observed: &Observed<'a>) -> BTreeSet<&'a InstanceKey> {
         .collect()
 }
 
-/// Registered runners that are idle, and whose own permit is on a job that is no longer queued: each will take a job of another.
+/// Registered runners that are idle, and whose own permit is on a job that is no longer to run now: each will take a job of another.
 /// And runners that are busy with a job we don't know: it is one of those that we still take for queued.
-fn runners_without_permit(observed: &Observed<'_>, except: &Instance) -> Vec<Supply> {
+fn runners_without_permit(observed: &Observed<'_>, admission: &Admission, except: &Instance) -> Vec<Supply> {
     let permits: BTreeSet<&InstanceKey> = observed
         .jobs
         .iter()
-        .filter(|(_, job)| job.is_demand())
+        .filter(|(_, job)| admission.admits(job))
         .filter_map(|(_, job)| job.permit.as_ref())
         .collect();
     let mut idle = Vec::new();
@@ -181,18 +184,23 @@ fn runners_without_permit(observed: &Observed<'_>, except: &Instance) -> Vec<Sup
     idle
 }
 
-/// Whether an instance without work is within the slack: as many may wait as the class has doubtful slots.
+/// Whether an instance without work is within the slack: as many may wait as the class has doubtful slots and jobs that may run
+/// soon; those that wait for longest stay.
 fn is_within_slack(observed: &Observed<'_>, instance: &Instance) -> bool {
     let Some(class) = observed.classes.get(&instance.class) else { return false };
     let doubtful: u32 = class.batches.iter().map(crate::class::Batch::doubtful_slots).sum();
-    let waiting = observed.instances.iter().filter(|i| {
+    let place = |i: &Instance| (i.waiting_since.unwrap_or(observed.now), i.key.clone());
+    let own = place(instance);
+    let before = observed.instances.iter().filter(|i| {
         i.class == instance.class
             && i.key != instance.key
             && i.waiting_since.is_some()
             && i.permit.is_none()
             && i.phase == InstancePhase::Launched
+            && place(i) < own
     });
-    u32::try_from(waiting.count()).unwrap_or(u32::MAX) < doubtful
+    let most = doubtful + observed.balance().soon(&instance.class);
+    u32::try_from(before.count()).unwrap_or(u32::MAX) < most
 }
 
 /// How many instances wait for the same limits as this one, and began to before it: they have a permit, and no registration yet.
@@ -307,6 +315,7 @@ mod tests {
             instances: &instances,
             unrecorded: &BTreeSet::new(),
             ended: &BTreeSet::new(),
+            groups: &BTreeMap::new(),
             pools: &pools,
             now: NOW,
         };

@@ -1,6 +1,6 @@
 //! Gap, choose offerings, and the life of a batch: what to launch for every class with queued jobs.
 //!
-//! A class's gap is its queued jobs that the matching leaves uncovered. A batch is born for a gap that open slots don't cover;
+//! A class's gap is its jobs that may run now or soon and that the matching leaves uncovered. A batch is born for a gap that open slots don't cover;
 //! a try is written into its batch before its request is sent, and a repeat is rebuilt from that try alone.
 //! Definitions. *Settled*: the try's outcome is launched or refused. *Repeatable*: open or unknown, and last sent longer ago than
 //! any handler lives. *Doubtful*: unknown for two minutes; its slots leave supply but still count against the caps.
@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::class::{Batch, Class, ClassIdentity, Closed, Outcome, Template, Try};
 use crate::decide::breaker::{self, Gate};
 use crate::decide::caps;
+use crate::decide::matching::When;
 use crate::decide::supply::{Balance, Observed};
 use crate::ids::{BatchId, ClassKey, Cloud, Digest, ImageId, InstanceKey, PoolName, Region};
 use crate::instance::Instance;
@@ -60,8 +61,10 @@ pub fn plan(observed: &Observed<'_>, balance: &Balance<'_>, health: &Health, sta
     let mut identities: BTreeMap<ClassKey, (Option<Timestamp>, ClassIdentity)> =
         observed.classes.iter().map(|(k, c)| (k.clone(), (None, c.identity.clone()))).collect();
     for (identity, key, demand) in &balance.demand {
+        // Who wants a runner soon comes after all who want one now.
+        let oldest = (demand.when == When::Now).then_some(demand.oldest);
         let entry = identities.entry(key.clone()).or_insert_with(|| (None, (*identity).clone()));
-        entry.0 = Some(entry.0.map_or(demand.oldest, |o| o.min(demand.oldest)));
+        entry.0 = entry.0.into_iter().chain(oldest).min();
     }
     let mut order: Vec<_> =
         identities.into_iter().map(|(key, (oldest, id))| (oldest.is_none(), oldest, key, id)).collect();

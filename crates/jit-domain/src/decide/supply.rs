@@ -8,8 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::class::{Class, ClassIdentity, Outcome, Try};
-use crate::decide::matching::{self, Cover, Demand, Supply};
-use crate::ids::{ClassKey, InstanceKey, RepositoryName};
+use crate::decide::admission::{self, Admission};
+use crate::decide::matching::{self, Cover, Demand, Supply, When};
+use crate::group::Group;
+use crate::ids::{ClassKey, GroupKey, InstanceKey, RepositoryName};
 use crate::instance::{Instance, InstancePhase};
 use crate::job::Job;
 use crate::limits;
@@ -107,7 +109,9 @@ pub fn learn_boots(record: &PoolRecord, instances: &[Instance]) -> Option<PoolRe
 /// Demand, supply and their matching at one moment; every function that needs a gap makes one.
 #[derive(Debug)]
 pub struct Balance<'a> {
-    /// Queued jobs by class and repository.
+    /// Which queued jobs may have a runner.
+    pub admission: Admission,
+    /// Queued jobs that may have a runner now or soon, by class and repository.
     pub demand: Vec<(&'a ClassIdentity, ClassKey, Demand)>,
     /// Supply; instances before open slots, so that slots are used last.
     pub supply: Vec<(SupplyOf, Supply)>,
@@ -139,6 +143,8 @@ pub struct Observed<'a> {
     pub unrecorded: &'a BTreeSet<InstanceKey>,
     /// Instances of batches whose records are closed: they are no supply, however young they are.
     pub ended: &'a BTreeSet<InstanceKey>,
+    /// Records of groups with open jobs.
+    pub groups: &'a BTreeMap<GroupKey, Group>,
     /// Pool records by name.
     pub pools: &'a BTreeMap<crate::ids::PoolName, PoolRecord>,
     /// The time now.
@@ -153,7 +159,8 @@ impl<'a> Observed<'a> {
 
     /// Matches all demand with all supply.
     pub fn balance(&self) -> Balance<'a> {
-        let demand = self.demand();
+        let admission = admission::admit(self);
+        let demand = self.demand(&admission);
         let mut supply: Vec<_> = self.instances.iter().filter_map(|i| self.supply_of_instance(i)).collect();
         supply.extend(self.classes.values().flat_map(|class| self.supply_of_unrecorded(class)));
         supply.extend(self.classes.iter().filter_map(|(key, class)| self.supply_of_slots(key, class)));
@@ -161,23 +168,29 @@ impl<'a> Observed<'a> {
             &demand.iter().map(|(_, _, d)| d.clone()).collect::<Vec<_>>(),
             &supply.iter().map(|(_, s)| s.clone()).collect::<Vec<_>>(),
         );
-        Balance { demand, supply, cover }
+        Balance { admission, demand, supply, cover }
     }
 
-    fn demand(&self) -> Vec<(&'a ClassIdentity, ClassKey, Demand)> {
-        let mut groups: BTreeMap<(&ClassIdentity, &RepositoryName), Demand> = BTreeMap::new();
-        for (identity, job) in self.jobs.iter().filter(|(_, job)| job.is_demand()) {
-            let group = groups.entry((identity, &job.repository)).or_insert_with(|| Demand {
+    fn demand(&self, admission: &Admission) -> Vec<(&'a ClassIdentity, ClassKey, Demand)> {
+        let mut alike: BTreeMap<(When, &ClassIdentity, &RepositoryName), Demand> = BTreeMap::new();
+        for (identity, job) in self.jobs {
+            let when = match () {
+                () if admission.admits(job) => When::Now,
+                () if admission.prefetches(job.id) => When::Soon,
+                () => continue,
+            };
+            let alike = alike.entry((when, identity, &job.repository)).or_insert_with(|| Demand {
                 installation: job.installation,
                 repository: job.repository.clone(),
                 labels: job.labels.clone(),
                 count: 0,
                 oldest: job.created_at,
+                when,
             });
-            group.count += 1;
-            group.oldest = group.oldest.min(job.created_at);
+            alike.count += 1;
+            alike.oldest = alike.oldest.min(job.created_at);
         }
-        groups.into_iter().map(|((identity, _), demand)| (identity, identity.key(), demand)).collect()
+        alike.into_iter().map(|((_, identity, _), demand)| (identity, identity.key(), demand)).collect()
     }
 
     fn supply_of_instance(&self, instance: &Instance) -> Option<(SupplyOf, Supply)> {
@@ -223,7 +236,7 @@ impl<'a> Observed<'a> {
 }
 
 impl Balance<'_> {
-    /// Queued jobs of each class that nothing covers.
+    /// Jobs of each class that may have a runner now or soon and that nothing covers.
     pub fn gaps(&self) -> BTreeMap<ClassKey, u32> {
         let mut gaps = BTreeMap::new();
         for ((_, key, demand), covered) in self.demand.iter().zip(&self.cover.covered) {
@@ -236,6 +249,12 @@ impl Balance<'_> {
     pub fn slots_needed(&self, class: &ClassKey) -> u32 {
         let used = self.supply.iter().zip(&self.cover.used);
         used.filter(|((of, _), _)| *of == SupplyOf::Slots(class.clone())).map(|(_, used)| used).sum()
+    }
+
+    /// Instances of a class that jobs will need soon.
+    pub fn soon(&self, class: &ClassKey) -> u32 {
+        let soon = self.demand.iter().filter(|(_, key, demand)| key == class && demand.when == When::Soon);
+        soon.map(|(_, _, demand)| demand.count).sum()
     }
 
     /// Whether some job needs this instance.
@@ -300,6 +319,7 @@ mod tests {
                 instances: &[],
                 unrecorded,
                 ended,
+                groups: &BTreeMap::new(),
                 pools: &pools,
                 now: NOW,
             };

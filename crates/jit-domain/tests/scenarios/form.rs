@@ -70,6 +70,8 @@ pub(crate) struct Pool {
     pub(crate) per_repository: Option<u32>,
     pub(crate) per_hour: Option<u32>,
     pub(crate) paused: bool,
+    /// Matrices of unknown width are admitted whole.
+    pub(crate) full: bool,
 }
 
 impl Default for Pool {
@@ -90,6 +92,7 @@ impl Default for Pool {
             per_repository: None,
             per_hour: None,
             paused: false,
+            full: false,
         }
     }
 }
@@ -117,6 +120,8 @@ pub(crate) struct Job {
     pub(crate) moved: i64,
     pub(crate) asked: Option<i64>,
     pub(crate) permit: Option<String>,
+    /// The matrix that they are of; none for jobs of their own.
+    pub(crate) matrix: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -208,6 +213,10 @@ pub(crate) enum Step {
     Sweep { listed: Vec<Listed> },
     /// scaledown looks for ghosts.
     Ghosts { registered: Vec<Registered>, live: Vec<String>, asked: bool },
+    /// What the open jobs teach of their groups, and which of them may run; the groups' records are applied.
+    Learn {},
+    /// The workflow file was read: it says how many jobs of each group run at once, or nothing.
+    Width { known: Option<u32> },
     /// Which retired instances lifecycle terminates.
     Terminate {},
 }

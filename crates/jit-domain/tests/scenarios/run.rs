@@ -14,7 +14,7 @@ use jit_domain::reason::Reason;
 
 use crate::form::{self, Step};
 use crate::world::{World, at, instance_key, paused};
-use crate::{claims, show, sweeps, tables};
+use crate::{admissions, claims, show, sweeps, tables};
 
 /// Runs a scenario from its start to its end.
 pub(crate) fn run(scenario: &form::Scenario) -> String {
@@ -57,6 +57,8 @@ impl World {
             Step::Ghosts { registered, live, asked } => {
                 vec![self.line(sweeps::ghosts(self, registered, live, *asked))]
             }
+            Step::Learn {} => self.one(|w| admissions::learn(w)),
+            Step::Width { known } => self.one(|w| admissions::width(w, *known)),
             Step::Terminate {} => {
                 let due = self.instances.values().filter(|i| lifecycle::is_to_terminate(i, self.now));
                 vec![self.line(format!("terminate: {}", show::ids(due.map(|i| &i.key))))]

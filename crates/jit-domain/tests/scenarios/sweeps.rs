@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jit_domain::decide::admission;
 use jit_domain::decide::rebalancer::{self, Activity, CloudView, RunnerView, Step};
 use jit_domain::decide::scaledown::{self, Listed, Liveness, Place, Registered};
 use jit_domain::ids::{BatchId, RunnerId, RunnerName};
@@ -46,8 +47,12 @@ pub(crate) fn weigh(world: &mut World, id: &str, cloud: &str, runner: &str) -> S
             world.instances.insert(after.key.clone(), after);
             text
         }
-        Step::Deregister { runner, then } => {
+        Step::Deregister { runner, then, narrows } => {
             let text = format!("deregister {runner}, then {}", show::instance(&then));
+            if let Some(group) = narrows {
+                let after = admission::narrowed(&world.groups[&group], world.now);
+                world.groups.insert(group, after);
+            }
             world.instances.insert(then.key.clone(), then);
             text
         }

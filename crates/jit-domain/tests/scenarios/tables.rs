@@ -12,8 +12,8 @@ use crate::show;
 use crate::sweeps::{CLOUD_VIEWS, runner_views, weighed};
 use crate::world::{START, World};
 
-const PHASES: [JobPhase; 5] =
-    [JobPhase::Waiting, JobPhase::Held, JobPhase::Queued, JobPhase::InProgress, JobPhase::Completed];
+const PHASES: [JobPhase; 4] =
+    [JobPhase::Waiting, JobPhase::Queued, JobPhase::InProgress, JobPhase::Completed];
 
 /// Each event on a job that is unknown, unknown without a pool, or in each phase; and on an instance in each phase.
 pub(crate) fn events() -> Vec<String> {

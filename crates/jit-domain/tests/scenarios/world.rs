@@ -9,6 +9,7 @@ use jit_domain::decide::breaker;
 use jit_domain::decide::scaleup::{Health, Stamp};
 use jit_domain::decide::supply::Observed;
 use jit_domain::decide::webhook::{Wanted, identify, identify_job};
+use jit_domain::group::{Group, UnknownWidth};
 use jit_domain::ids::*;
 use jit_domain::instance::{Instance, InstancePhase, Mint, Stage};
 use jit_domain::job::{Job, JobPhase};
@@ -28,6 +29,7 @@ pub(crate) struct World {
     pub(crate) jobs: BTreeMap<JobId, Job>,
     pub(crate) classes: BTreeMap<ClassKey, Class>,
     pub(crate) instances: BTreeMap<InstanceKey, Instance>,
+    pub(crate) groups: BTreeMap<GroupKey, Group>,
     pub(crate) pools: BTreeMap<PoolName, PoolRecord>,
     pub(crate) health: Health,
     pub(crate) unresolved: BTreeSet<(Region, ImageId)>,
@@ -46,6 +48,7 @@ impl World {
             jobs: BTreeMap::new(),
             classes: BTreeMap::new(),
             instances: BTreeMap::new(),
+            groups: BTreeMap::new(),
             pools: BTreeMap::new(),
             health: Health::new(),
             unresolved: form
@@ -82,6 +85,7 @@ impl World {
             instances: &instances,
             unrecorded: &BTreeSet::new(),
             ended: &ended,
+            groups: &self.groups,
             pools: &self.pools,
             now: self.now,
         })
@@ -122,7 +126,10 @@ impl World {
                 id: JobId(id),
                 run: RunId(form.run),
                 attempt: 1,
-                name: format!("test ({id})"),
+                name: form
+                    .matrix
+                    .as_ref()
+                    .map_or_else(|| format!("test-{id}"), |stem| format!("{stem} ({id})")),
                 installation: InstallationId(42),
                 repository: repository.clone(),
                 organisation: Some(repository.owner()),
@@ -302,6 +309,7 @@ fn pool(form: &form::Pool) -> Pool {
             job_max: Duration::from_secs(24 * 3600),
         },
         unanswered_hook: UnansweredHook::Refuse,
+        unknown_width: if form.full { UnknownWidth::Full } else { UnknownWidth::Probe },
         paused: paused(form.paused),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jit_domain::group::UnknownWidth;
 use jit_domain::ids::{
     Cloud, EventName, ImageId, Login, MachineType, PoolName, Region, RepositoryName, RunnerGroupId, SubnetId,
 };
@@ -29,6 +30,7 @@ pub(crate) static TABLE: Table = Table {
         &RUNNER_GROUP_ID,
         &DEFAULT_MACHINE_TYPE,
         &UNANSWERED_HOOK,
+        &UNKNOWN_WIDTH,
         &PAUSED,
     ],
     tables: &[&allow::TABLE, &caps::TABLE, &offering::TABLE, &image::TABLE, &machine::TABLE, &ages::TABLE],
@@ -80,6 +82,15 @@ pub(crate) static UNANSWERED_HOOK: Key<Word<UnansweredHook>> = default(
     "\"refuse\"",
     "Says what becomes of a job when its instance asks the registrar whether the job may run and gets no verdict \
      within a minute: `refuse` fails it before its first step, `allow` lets it run.",
+);
+
+pub(crate) static UNKNOWN_WIDTH: Key<Word<UnknownWidth>> = default(
+    "unknown_width",
+    shapes::UNKNOWN_WIDTH,
+    "\"probe\"",
+    "Says what becomes of a matrix when its workflow file does not say how many of its jobs GitHub runs at once, or cannot be read: \
+     `probe` launches for four of them and for more as these start, `full` launches for all, which is faster for matrices \
+     that run at once and dearer for those that don't.",
 );
 
 pub(crate) static PAUSED: Key<Flag<Paused>> = default(

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
+use jit_domain::group::UnknownWidth;
 use jit_domain::ids::{
     Cloud, Digest, EventName, ImageId, InstallationId, Login, MachineType, PoolName, Region, RepositoryName,
     RunnerGroupId, SubnetId,
@@ -50,6 +51,7 @@ scope = "repository"
 repositories = ["Octo-Org/Hello.World"]
 runner_group_id = 1
 unanswered_hook = "allow"
+unknown_width = "full"
 default_machine_type = "c6i.xlarge"
 paused = true
 caps = { instances = 10, instances_per_organisation = 9, instances_per_repository = 8, launches_per_hour = 1_000 }
@@ -175,6 +177,7 @@ fn every_key_reaches_the_policy() {
                 job_max: Duration::from_secs(439_200),
             },
             unanswered_hook: UnansweredHook::Allow,
+            unknown_width: UnknownWidth::Full,
             paused: Paused::Yes,
         }],
     };
@@ -195,6 +198,7 @@ fn what_is_left_out_has_its_default() {
         (PoolScope::Organisation, RunnerGroupId(1), Paused::No)
     );
     assert_eq!(pool.unanswered_hook, UnansweredHook::Refuse);
+    assert_eq!(pool.unknown_width, UnknownWidth::Probe);
     assert_eq!(pool.offerings[0].capacity_types, [CapacityType::Spot, CapacityType::OnDemand]);
     assert_eq!(pool.machine.public_address, PublicAddress::AsSubnet);
     assert_eq!(pool.ages.unclaimed_max, Duration::from_secs(20 * 60));

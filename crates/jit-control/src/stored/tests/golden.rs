@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jit_domain::class::{Batch, Class, ClassIdentity, Closed, Outcome, Scope, Template, Try};
-use jit_domain::decide::group::GroupFault;
+use jit_domain::decide::runner_group::GroupFault;
+use jit_domain::group::{Group, Narrowed, Width};
 use jit_domain::ids::{
     BatchId, ClassKey, Cloud, Digest, ImageId, InstallationId, InstanceKey, JobId, Login, MachineType,
     PoolName, Region, RepositoryName, RunId, RunnerGroupId, RunnerId, RunnerName, SubnetId,
@@ -95,9 +96,7 @@ fn folder() -> PathBuf {
 /// Every stored type in every phase.
 pub(crate) fn all() -> Vec<Golden> {
     let mut all = Vec::new();
-    for phase in
-        [JobPhase::Waiting, JobPhase::Held, JobPhase::Queued, JobPhase::InProgress, JobPhase::Completed]
-    {
+    for phase in [JobPhase::Waiting, JobPhase::Queued, JobPhase::InProgress, JobPhase::Completed] {
         all.push(Golden::stored(format!("job-{}", phase.as_str()), job(phase)));
     }
     let seen = Job { visibility: Some(Visibility::Private), ..job(JobPhase::Queued) };
@@ -120,6 +119,13 @@ pub(crate) fn all() -> Vec<Golden> {
         ("class-disk-key", DiskEncryption::Key("alias/runner-disks".into())),
     ] {
         all.push(Golden::stored(name, class_with_disk(encryption)));
+    }
+    for (name, width) in [
+        ("group-awaited", Width::Awaited { asked_at: Some(at(1)) }),
+        ("group-unknown", Width::Unknown),
+        ("group-known", Width::Known(2)),
+    ] {
+        all.push(Golden::stored(name, group(width)));
     }
     all.push(Golden::stored("pool", pool()));
     let looks = [
@@ -190,10 +196,30 @@ pub(crate) fn job(phase: JobPhase) -> Job {
         conclusion: is_over.then(|| "success".into()),
         wait: match phase {
             JobPhase::Waiting => Some(Reason::WaitsForApproval),
-            JobPhase::Held => Some(Reason::WaitsAfterLapse { until: at(30) }),
             JobPhase::Queued => Some(Reason::PoolFailing { stage: Some(Stage::Booted) }),
             JobPhase::InProgress | JobPhase::Completed => None,
         },
+    }
+}
+
+fn group(width: Width) -> Group {
+    let job = job(JobPhase::InProgress);
+    Group {
+        key: Group::key_of(&job).unwrap(),
+        stem: "test".into(),
+        installation: job.installation,
+        repository: job.repository.clone(),
+        run: job.run,
+        pool: job.pool.clone(),
+        born_at: at(0),
+        width,
+        probe: 4,
+        proven: 0,
+        narrowed: (width == Width::Unknown).then(|| Narrowed { to: 1, at: at(3) }),
+        open: 37,
+        running: BTreeMap::from([(job.id, at(2))]),
+        changed_at: at(2),
+        durations: vec![Duration::from_secs(360)],
     }
 }
 
