@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jit_domain::decide::admission as decide;
 use jit_domain::group::{Group, Width};
 use jit_domain::ids::{GroupKey, RunId};
+use jit_domain::reason::{Reason, explain};
 use serde_json::json;
 
 use crate::effects::Effects;
@@ -26,11 +27,29 @@ pub async fn learn<E: Effects>(shell: &Shell<'_, E>, world: &mut World) -> Resul
     for (key, after) in learned {
         shell.check_time("writing a group")?;
         let is_over = after.is_none();
-        if world.commit_group(shell, &key, after).await? && is_over {
+        if !world.commit_group(shell, &key, after).await? {
+            continue;
+        }
+        if is_over {
             shell.info("a matrix ended", json!({ "group.key": key.as_str() }));
+        } else {
+            report_held(shell, world, &key);
         }
     }
     Ok(())
+}
+
+fn report_held<E: Effects>(shell: &Shell<'_, E>, world: &World, key: &GroupKey) {
+    let Some(group) = world.groups.get(key) else { return };
+    let admission = decide::admit(&world.observed(&shell.policy, shell.now()));
+    let held = world.jobs.iter().filter(|(_, job)| admission.holds(job.id));
+    let held = held.filter(|(_, job)| Group::key_of(job).as_ref() == Some(key)).count();
+    if held > 0 {
+        let reason = Reason::HeldByGroup;
+        let fields = json!({ "group.key": key.as_str(), "stem": group.stem, "run.id": group.run.0, "held": held,
+            "running": group.running.len(), "reason": reason.code(), "explanation": explain(&reason) });
+        shell.info("jobs of a matrix wait", fields);
+    }
 }
 
 /// Whether some matrix waits for its workflow file to be read.
