@@ -6,6 +6,8 @@
 #[path = "shell/stage.rs"]
 mod stage;
 
+#[path = "shell/admission.rs"]
+mod admission;
 #[path = "shell/claim.rs"]
 mod claim;
 #[path = "shell/drain.rs"]

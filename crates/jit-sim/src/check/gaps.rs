@@ -8,10 +8,14 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use jit_control::time::jiff_time;
 use jit_domain::class::Batch;
+use jit_domain::group::{Group, Width};
 use jit_domain::ids::InstallationId;
 use jit_domain::instance::InstancePhase;
+use jit_domain::job::Job;
+use jit_fakes::github::Phase;
 use jit_fakes::instance::Stage;
 
+use super::mirror::is_queued;
 use super::{Checks, Promise};
 use crate::world::World;
 
@@ -43,7 +47,9 @@ impl Checks {
         self.check_idle(now, world);
         let mut gaps: BTreeMap<InstallationId, i64> = BTreeMap::new();
         let is_seen = |at| now.duration_since(jiff_time(at)) >= SEEN_AFTER;
-        for job in self.mirror.jobs.values().filter(|job| job.is_demand() && is_seen(job.moved_at)) {
+        let wanting =
+            |job: &&Job| is_queued(job) && is_seen(job.moved_at) && self.is_to_run(job, world, is_seen);
+        for job in self.mirror.jobs.values().filter(wanting) {
             *gaps.entry(job.installation).or_default() += 1;
         }
         if gaps.is_empty() {
@@ -82,6 +88,20 @@ impl Checks {
         for what in open {
             self.violated(now, Promise::JobsAreServed, what);
         }
+    }
+
+    /// Whether GitHub runs a job as soon as it has a runner, and we know it: of a matrix, once its width and its last change are.
+    fn is_to_run(
+        &self,
+        job: &Job,
+        world: &World,
+        is_seen: impl Fn(jit_domain::time::Timestamp) -> bool,
+    ) -> bool {
+        let Some(key) = Group::key_of(job) else { return true };
+        let is_known = (self.mirror.groups.get(&key))
+            .is_some_and(|group| matches!(group.width, Width::Known(_)) && is_seen(group.changed_at));
+        let at_github = world.github.job(jit_fakes::github::JobId(job.id.0));
+        is_known && at_github.is_some_and(|job| job.phase == Phase::Queued)
     }
 
     fn check_idle(&mut self, now: Timestamp, world: &World) {

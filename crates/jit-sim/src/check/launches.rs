@@ -22,6 +22,7 @@ use jit_domain::job::Job;
 use jit_fakes::cloud::{Ec2Instance, InstanceState};
 use jit_fakes::instance::{Fate, Instance as Machine, Stage};
 
+use super::mirror::is_queued;
 use super::{Checks, DECIDING, Promise};
 use crate::world::World;
 
@@ -174,7 +175,7 @@ impl Checks {
             })
         };
         let is_wanted = |id: u64| {
-            self.mirror.jobs.get(&id).is_some_and(|job| job.class.as_str() == class && job.is_demand())
+            self.mirror.jobs.get(&id).is_some_and(|job| job.class.as_str() == class && is_queued(job))
         };
         let machines = world.aws.live_instances().filter(|i| tag(i, CLASS) == class && covers(&i.id));
         machines
@@ -192,7 +193,7 @@ impl Checks {
     /// Whether a decision that is carried out now may have seen that a job wants a runner.
     pub(super) fn was_demand(&self, now: Timestamp, job: &Job) -> bool {
         let until = self.mirror.wanted_until.get(&job.id.0);
-        job.is_demand() || until.is_some_and(|until| now.duration_since(*until) < DECIDING)
+        is_queued(job) || until.is_some_and(|until| now.duration_since(*until) < DECIDING)
     }
 
     fn is_supply(&self, now: Timestamp, world: &World, instance: &Ec2Instance) -> bool {

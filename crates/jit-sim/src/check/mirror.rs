@@ -7,16 +7,25 @@ use jiff::Timestamp;
 use jit_control::ledger::{Kind, Record};
 use jit_control::stored::Stored as _;
 use jit_domain::class::Class;
+use jit_domain::group::Group;
+use jit_domain::ids::GroupKey;
 use jit_domain::instance::{Instance, InstancePhase};
-use jit_domain::job::Job;
+use jit_domain::job::{Job, JobPhase};
 
-/// The last written jobs, classes and instances.
+/// Whether a job wants a runner, now or once its group may run it.
+pub fn is_queued(job: &Job) -> bool {
+    job.phase == JobPhase::Queued
+}
+
+/// The last written jobs, classes, groups and instances.
 #[derive(Debug, Default)]
 pub struct Mirror {
     /// Jobs by GitHub's id.
     pub jobs: BTreeMap<u64, Job>,
     /// Classes by key.
     pub classes: BTreeMap<String, Class>,
+    /// Groups by key.
+    pub groups: BTreeMap<GroupKey, Group>,
     /// Instances by the cloud's id.
     pub instances: BTreeMap<String, Instance>,
     /// When each instance got its record.
@@ -32,7 +41,7 @@ impl Mirror {
             Kind::Job => {
                 let job = Job::decode(&record.value).ok()?;
                 let (id, phase) = (job.id.0, job.phase);
-                if !job.is_demand() && self.jobs.get(&id).is_some_and(Job::is_demand) {
+                if !is_queued(&job) && self.jobs.get(&id).is_some_and(is_queued) {
                     self.wanted_until.insert(id, now);
                 }
                 let before = self.jobs.insert(id, job)?;
@@ -53,6 +62,11 @@ impl Mirror {
             Kind::Class => {
                 let class = Class::decode(&record.value).ok()?;
                 self.classes.insert(class.identity.key().as_str().to_owned(), class);
+                None
+            }
+            Kind::Group => {
+                let group = Group::decode(&record.value).ok()?;
+                self.groups.insert(group.key.clone(), group);
                 None
             }
             _ => None,

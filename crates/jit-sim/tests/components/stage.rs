@@ -72,13 +72,14 @@ impl Stage {
         tokio::spawn(play(self.plane.clone(), self.world.clone(), self.timeline.clone()));
     }
 
-    /// Starts a run of `legs` jobs that last `seconds`.
-    pub(crate) fn queue(&self, legs: u32, seconds: u64) {
-        let job = JobSpec::new("test", &LABELS).matrix(legs, None).lasting(seconds, Conclusion::Success);
+    /// Starts a run of so many jobs, each with a key of its own, that last `seconds`.
+    pub(crate) fn queue(&self, count: u32, seconds: u64) {
+        let job = |n| JobSpec::new(&format!("test-{n}"), &LABELS).lasting(seconds, Conclusion::Success);
+        let jobs = (1..=count).map(job).collect();
         let now = self.plane.now();
         let mut world = self.world.lock();
         let repository = world.repository;
-        world.github.start_run(now, repository, WorkflowSpec::new("CI", vec![job])).unwrap();
+        world.github.start_run(now, repository, WorkflowSpec::new("CI", jobs)).unwrap();
     }
 
     /// Sends a request with a body to a public route.

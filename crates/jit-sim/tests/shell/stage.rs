@@ -163,12 +163,22 @@ impl Stage {
         assert_eq!(self.call(component, None).status(), 200, "{component:?}: {:?}", self.effects.logged());
     }
 
-    /// Starts a run of `legs` jobs.
-    pub(crate) fn queue(&self, legs: u32) -> RunId {
-        let job = JobSpec::new("test", &LABELS).matrix(legs, None).lasting(600, Conclusion::Success);
+    /// Starts a run of so many jobs, each with a key of its own.
+    pub(crate) fn queue(&self, count: u32) -> RunId {
+        let job = |n| JobSpec::new(&format!("test-{n}"), &LABELS).lasting(600, Conclusion::Success);
+        self.start((1..=count).map(job).collect())
+    }
+
+    /// Starts a run of a matrix.
+    pub(crate) fn queue_matrix(&self, legs: u32, max_parallel: Option<u32>) -> RunId {
+        let job = JobSpec::new("test", &LABELS).matrix(legs, max_parallel);
+        self.start(vec![job.lasting(600, Conclusion::Success)])
+    }
+
+    fn start(&self, jobs: Vec<JobSpec>) -> RunId {
         let world = &mut *self.world.borrow_mut();
         let now = jiff_time(self.effects.now());
-        world.github.start_run(now, world.repository, WorkflowSpec::new("CI", vec![job])).unwrap()
+        world.github.start_run(now, world.repository, WorkflowSpec::new("CI", jobs)).unwrap()
     }
 
     /// Brings webhook all deliveries that GitHub has for it.
