@@ -27,7 +27,7 @@ pub struct Group {
     pub born_at: Timestamp,
     /// How many of its jobs GitHub runs at once.
     pub width: Width,
-    /// Jobs admitted beyond those that run while the width is unknown.
+    /// Seats beyond `proven` while the width is unknown.
     pub probe: u32,
     /// The last probe that idled.
     pub narrowed: Option<Narrowed>,

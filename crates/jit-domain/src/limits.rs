@@ -125,7 +125,7 @@ pub const WIDTH_AWAITED_FOR: Duration = Duration::from_secs(15);
 pub const WIDTH_ASKED_AGAIN: Duration = Duration::from_secs(10);
 /// A workflow file that could not be had for this long is asked for no more; its matrix is probed.
 pub const WIDTH_GIVEN_UP_AFTER: Duration = Duration::from_secs(2 * 60);
-/// Jobs of a matrix of unknown width that are admitted at first.
+/// Seats of a matrix of unknown width at first.
 pub const PROBE_FIRST: u32 = 4;
 /// A runner that idles for this long while jobs of its matrix run and others are queued shows that no more may run.
 pub const PROBE_IDLE_MAX: Duration = Duration::from_secs(60);

@@ -6,7 +6,8 @@
 //!
 //! Definitions. *Seats*: how many jobs of the group may run or be about to. A job that runs has one; what GitHub runs instead of
 //! an admitted job takes its seat. *Held*: queued without a seat. *Soon*: held, and a job that runs is about to end, so that an
-//! instance for it is launched now and waits, unregistered. *Probe*: while the width is unknown, seats beyond the jobs that run.
+//! instance for it is launched now and waits, unregistered. *Probe*: while the width is unknown, seats beyond the jobs that were
+//! seen to run at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -106,7 +107,7 @@ fn seats(group: &Group, observed: &Observed<'_>) -> u32 {
         Width::Awaited { .. } | Width::Unknown if is_full(observed, &group.pool) => u32::MAX,
         Width::Awaited { .. } | Width::Unknown => match narrowed_to(group, now) {
             Some(width) => width,
-            None => running.saturating_add(group.probe),
+            None => group.proven.saturating_add(group.probe),
         },
     };
     // Nothing runs for so long: what was learned is wrong, or the jobs that have seats wait for something else.
