@@ -250,7 +250,7 @@ impl GitHub {
         true
     }
 
-    /// Writes a file on the default branch. Tells whether the repository exists.
+    /// Writes a file, which is from then on the same at every ref. Tells whether the repository exists.
     pub fn put_file(&mut self, id: RepositoryId, path: &str, text: &str) -> bool {
         let Some(repository) = self.accounts.repositories.get_mut(&id) else { return false };
         repository.files.insert(path.to_owned(), text.to_owned());

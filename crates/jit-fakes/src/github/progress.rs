@@ -51,7 +51,7 @@ enum Needs {
 }
 
 impl GitHub {
-    /// Starts a run of a workflow and writes its file into the repository, unless one is there.
+    /// Starts a run of a workflow, whose file is in the repository at the run's commit.
     ///
     /// # Errors
     /// [`StartError`] when the repository or the workflow makes no sense; nothing has happened then.
@@ -70,7 +70,6 @@ impl GitHub {
             .ok_or(StartError::UnknownRepository(repository))?;
         stored.runs += 1;
         let number = stored.runs;
-        stored.files.entry(spec.path.clone()).or_insert_with(|| spec.to_yaml());
         let id = RunId(self.next_number());
         let plans =
             spec.jobs.iter().map(|job| Plan { todo: (0..job.legs).collect(), ..Plan::default() }).collect();

@@ -136,12 +136,23 @@ impl GitHub {
         Ok(json_reply(StatusCode::ACCEPTED, &json!({})))
     }
 
-    /// <https://docs.github.com/en/rest/repos/contents#get-repository-content>; every ref has the same files.
+    /// <https://docs.github.com/en/rest/repos/contents#get-repository-content>. A file that was put there is the same at every ref; a
+    /// workflow file is that of the run at the commit, and at any other ref that of the newest run.
     pub(super) fn get_contents(&mut self, call: &Call<'_>) -> Result<Reply, Failure> {
         let id = repository(call)?;
         let repository = self.accounts.repositories.get(&id).ok_or(Failure::NotFound)?;
-        let text = repository.files.get(&call.route.file).ok_or(Failure::NotFound)?;
-        Ok(ok(&self.file_json(repository, &call.route.file, text)))
+        let path = &call.route.file;
+        if let Some(text) = repository.files.get(path) {
+            return Ok(ok(&self.file_json(repository, path, text)));
+        }
+        let of_path = || {
+            let runs = self.runs_of.get(&id).into_iter().flatten().rev().filter_map(|id| self.runs.get(id));
+            runs.filter(|run| run.spec.path == *path)
+        };
+        let reference = call.parameter("ref");
+        let at_commit = of_path().find(|run| reference == Some(run.head_sha.as_str()));
+        let run = at_commit.or_else(|| of_path().next()).ok_or(Failure::NotFound)?;
+        Ok(ok(&self.file_json(repository, path, &run.spec.to_yaml())))
     }
 
     fn run_of(&self, call: &Call<'_>) -> Result<&Run, Failure> {

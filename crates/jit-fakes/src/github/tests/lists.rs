@@ -1,5 +1,8 @@
 //! Pages, filters, redirects, files.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::*;
 
 const RUNS: &str = "/repos/octo-org/octo-repo/actions/runs";
@@ -152,12 +155,21 @@ fn groups_are_listed_with_what_they_serve() {
 
 #[test]
 fn the_workflow_file_of_a_run_can_be_read() {
-    use base64::Engine as _;
     let mut world = World::new();
-    world.run(vec![JobSpec::new("test", &["linux"]).matrix(8, Some(3))]);
-    let answer = world.get("/repos/octo-org/octo-repo/contents/.github/workflows/ci.yml?ref=main");
-    let text = answer.body["content"].as_str().unwrap();
-    let text = String::from_utf8(base64::engine::general_purpose::STANDARD.decode(text).unwrap()).unwrap();
+    let run = world.run(vec![JobSpec::new("test", &["linux"]).matrix(8, Some(3))]);
+    let file = |world: &mut World, reference: &str| {
+        let path = "/repos/octo-org/octo-repo/contents/.github/workflows/ci.yml";
+        let answer = world.get(&format!("{path}?ref={reference}"));
+        let text = answer.body["content"].as_str().unwrap();
+        String::from_utf8(STANDARD.decode(text).unwrap()).unwrap()
+    };
+    let run = world.get(&format!("/repos/octo-org/octo-repo/actions/runs/{run}")).body;
+    assert_eq!(run["path"], ".github/workflows/ci.yml");
+    let commit = run["head_sha"].as_str().unwrap();
+    world.run(vec![JobSpec::new("test", &["linux"]).matrix(8, Some(5))]);
+    let text = file(&mut world, commit);
     assert!(text.contains("max-parallel: 3"), "{text}");
+    let text = file(&mut world, "main");
+    assert!(text.contains("max-parallel: 5"), "{text}");
     assert_eq!(world.get("/repos/octo-org/octo-repo/contents/none.yml").status, 404);
 }
