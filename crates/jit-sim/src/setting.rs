@@ -199,6 +199,9 @@ impl Setting {
         let repositories = repositories(&mut world, &draw);
         dispute(&mut world, &draw);
         registrations(&mut world, &draw);
+        if draw.one_in("contents", 0, 4) {
+            world.deny_contents();
+        }
         trouble_world(&mut world, &draw, troubles);
         let mut workload = runs::drawn(&draw, start, &repositories, troubles);
         trouble_workload(&mut workload, &draw, start, troubles);

@@ -50,7 +50,10 @@ pub fn run(setting: Setting) -> Result<(Outcome, Plane)> {
     let rounds = jobs / i64::try_from(instances_max.max(1))? + 1;
     let last = workload.ends_at().unwrap_or(start);
     let from = if troubles.is_empty() { last } else { last.max(calm_at) };
-    let until = from.saturating_add(PATIENCE)?.saturating_add(SLOT.saturating_mul(i32::try_from(rounds)?))?;
+    let rounds = SLOT.saturating_mul(i32::try_from(rounds)?);
+    // Of runs that share a concurrency group, one may wait for another.
+    let turns = workload.turns(SLOT).saturating_mul(2);
+    let until = from.saturating_add(PATIENCE)?.saturating_add(rounds)?.saturating_add(turns)?;
     let is_calm = troubles.is_empty() && parts.faults.listed.is_empty();
     let plane = Plane::new(parts);
     if is_calm {

@@ -80,6 +80,23 @@ impl Workload {
         runs.sum()
     }
 
+    /// How long the run with the most turns takes, each turn of `max-parallel` with `slot` besides its jobs' own time.
+    pub fn turns(&self, slot: SignedDuration) -> SignedDuration {
+        let runs = self.events.iter().filter_map(|(_, event)| match event {
+            Event::Run { workflow, .. } => Some(workflow),
+            _ => None,
+        });
+        let turns = runs.map(|workflow| {
+            workflow.jobs.iter().fold(SignedDuration::ZERO, |sum, job| {
+                let turns = job.max_parallel.map_or(0, |width| job.legs.div_ceil(width.max(1)));
+                let one = SignedDuration::from_secs(i64::try_from(job.duration_s).unwrap_or(0))
+                    .saturating_add(slot);
+                sum.saturating_add(one.saturating_mul(i32::try_from(turns).unwrap_or(i32::MAX)))
+            })
+        });
+        turns.max().unwrap_or_default()
+    }
+
     /// The last event's time.
     pub fn ends_at(&self) -> Option<Timestamp> {
         self.events.iter().map(|(at, _)| *at).max()
