@@ -50,6 +50,8 @@ fn delivery(job: u64, now: Timestamp) -> Request<Vec<u8>> {
     payload["workflow_job"]["labels"] = serde_json::json!(["Self-Hosted", "LINUX"]);
     let now = jiff::Timestamp::from_millisecond(i64::try_from(now.as_ms()).expect("a time of this age"));
     payload["workflow_job"]["created_at"] = now.expect("a time of this age").to_string().into();
+    payload["repository"]["private"] = true.into();
+    payload["repository"]["visibility"] = "private".into();
     payload["organization"] = serde_json::json!({ "login": "Codertocat", "id": 4 });
     let body = payload.to_string().into_bytes();
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("any key will do");
