@@ -178,7 +178,7 @@ fn reads_cost_one_point_and_changes_five() {
 type Reader = fn(&Response<Vec<u8>>) -> Result<(), Error>;
 
 /// Every operation whose reply has a body, with its good status and its parser.
-const READERS: [(&str, u16, Reader); 16] = [
+const READERS: [(&str, u16, Reader); 18] = [
     ("apps/get-authenticated", 200, |it| installations::parse_app(it).map(drop)),
     ("apps/list-installations", 200, |it| installations::parse_list(it).map(drop)),
     ("apps/get-installation", 200, |it| installations::parse(it).map(drop)),
