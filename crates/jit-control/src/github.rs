@@ -5,17 +5,14 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use futures::future;
-use jit_domain::ids::{InstallationId, Login, RepositoryName, RunId, RunnerGroupId, RunnerId};
+use jit_domain::ids::{InstallationId, RepositoryName, RunId, RunnerGroupId, RunnerId};
 use jit_domain::labels::LabelSet;
 use jit_domain::time::Timestamp;
 use jit_domain::{class, ids};
 use jit_github::runners::{Connection, Deletion, JitConfig, JitRequest, Runner};
 use jit_github::runs::WorkflowRun;
 use jit_github::tokens::{Access, TokenRequest};
-use jit_github::workflow_file::WorkflowFile;
-use jit_github::{
-    Api, AppKey, Authorization, FilePath, GitRef, Labels, Owner, PageNumber, Repository, RunnerName, Scope,
-};
+use jit_github::{Api, AppKey, Authorization, Labels, Owner, PageNumber, Repository, RunnerName, Scope};
 use secrecy::SecretString;
 use serde_json::json;
 
@@ -28,9 +25,12 @@ use crate::stored::{BudgetPause, Cursor, SealedToken, Stored as _};
 use crate::time::{domain_time, jiff_time};
 
 mod budget;
+mod files;
+mod groups;
 mod seal;
 
 pub use self::budget::Priority;
+pub use self::groups::RunnerGroup;
 
 /// A client for one invocation of one function.
 pub struct GitHub<'s, 'e, E: Effects> {
@@ -77,15 +77,6 @@ pub struct Runners {
     pub listed: Vec<Runner>,
     /// Whether a runner that is not listed does not exist.
     pub misses_none: bool,
-}
-
-/// What GitHub says of a runner group.
-#[derive(Debug)]
-pub struct RunnerGroup {
-    /// Full names of the repositories that may use it; none when no list limits them.
-    pub repositories: Option<Vec<String>>,
-    /// Whether public repositories may use it.
-    pub allows_public_repositories: bool,
 }
 
 /// What GitHub says of a run.
@@ -260,87 +251,6 @@ impl<'s, 'e, E: Effects> GitHub<'s, 'e, E> {
             Ok(run) => Ok(Some(run)),
             Err(GitHubError::Refused(jit_github::Error::NotFound(_))) => Ok(None),
             Err(error) => Err(error),
-        }
-    }
-
-    /// A runner group of an organisation, with all its repositories; none when there is no such group.
-    ///
-    /// # Errors
-    /// [`GitHubError`].
-    pub async fn runner_group(
-        &self,
-        installation: InstallationId,
-        organisation: &Login,
-        group: RunnerGroupId,
-    ) -> Result<Option<RunnerGroup>, GitHubError> {
-        let auth = self.authorize(installation, Need::OrganisationRunners).await?;
-        let owner = Owner::new(organisation.as_str()).map_err(unusable)?;
-        let id = jit_github::RunnerGroupId(group.0);
-        let mut page = Some(PageNumber::FIRST);
-        for _ in 0..limits::GITHUB_PAGES_MAX {
-            let Some(number) = page else { return Ok(None) };
-            self.shell.check_time("a page of runner groups")?;
-            let request = self.api.list_runner_groups(&auth, &owner, None, number);
-            let reply = self.send("list runner groups", request).await?;
-            let listed = self.read(jit_github::groups::parse_list(&reply)).await?;
-            if let Some(found) = listed.items.into_iter().find(|found| found.id == id) {
-                let repositories = match found.visibility.as_str() {
-                    "selected" => Some(self.group_repositories(&auth, &owner, id).await?),
-                    _ => None,
-                };
-                let allows_public_repositories = found.allows_public_repositories;
-                return Ok(Some(RunnerGroup { repositories, allows_public_repositories }));
-            }
-            page = listed.next;
-        }
-        Err(GitHubError::Unusable("an organisation lists more runner groups than are read".into()))
-    }
-
-    async fn group_repositories(
-        &self,
-        auth: &Authorization,
-        owner: &Owner,
-        group: jit_github::RunnerGroupId,
-    ) -> Result<Vec<String>, GitHubError> {
-        let (mut all, mut page) = (Vec::new(), Some(PageNumber::FIRST));
-        for _ in 0..limits::GITHUB_PAGES_MAX {
-            let Some(number) = page else { return Ok(all) };
-            self.shell.check_time("a page of a group's repositories")?;
-            let request = self.api.list_group_repositories(auth, owner, group, number);
-            let reply = self.send("list repositories of runner group", request).await?;
-            let listed = self.read(jit_github::groups::parse_repositories(&reply)).await?;
-            all.extend(listed.items);
-            page = listed.next;
-        }
-        Err(GitHubError::Unusable("a runner group lists more repositories than are read".into()))
-    }
-
-    /// The workflow file of a run, as it was at the run's commit. None where the App may not read it, or it cannot be read.
-    ///
-    /// # Errors
-    /// [`GitHubError`].
-    pub async fn workflow_file(
-        &self,
-        installation: InstallationId,
-        repository: &RepositoryName,
-        run: RunId,
-    ) -> Result<Option<WorkflowFile>, GitHubError> {
-        let name = Repository::parse(repository.as_str()).map_err(unusable)?;
-        let auth = self.authorize(installation, Need::WorkflowFiles).await?;
-        let reply = self.send("get run", self.api.get_run(&auth, &name, jit_github::RunId(run.0))).await?;
-        let run = self.read(jit_github::runs::parse_run(&reply)).await?;
-        // A workflow that an organisation requires of its repositories stands in another one, and its path says so.
-        let Ok(path) = FilePath::new(run.workflow_file()) else { return Ok(None) };
-        let at = GitRef::new(&run.head_sha).map_err(unusable)?;
-        let reply = self.send("get contents", self.api.get_file(&auth, &name, &path, &at)).await?;
-        let file = self.read(jit_github::contents::parse(&reply)).await?;
-        match WorkflowFile::parse(&file.bytes) {
-            Ok(file) => Ok(Some(file)),
-            Err(fault) => {
-                let fields = json!({ "repository": repository.as_str(), "path": file.path, "fault": fault.to_string() });
-                self.shell.info("a workflow file cannot be read", fields);
-                Ok(None)
-            }
         }
     }
 
