@@ -250,6 +250,7 @@ const PLAIN: &[Reason] = &[
 ];
 
 /// The sentence for people.
+#[expect(clippy::too_many_lines, reason = "one sentence for each reason, and none may be missing")]
 pub fn explain(reason: &Reason) -> String {
     match reason {
         Reason::InstanceOnItsWay => "an instance for it is being launched or is booting".into(),
