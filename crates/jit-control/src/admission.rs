@@ -23,6 +23,7 @@ mod width;
 /// # Errors
 /// [`Failure`].
 pub async fn learn<E: Effects>(shell: &Shell<'_, E>, world: &mut World) -> Result<(), Failure> {
+    let mut written = Vec::new();
     let learned = decide::learned(&world.observed(&shell.policy, shell.now()));
     for (key, after) in learned {
         shell.check_time("writing a group")?;
@@ -33,20 +34,27 @@ pub async fn learn<E: Effects>(shell: &Shell<'_, E>, world: &mut World) -> Resul
         if is_over {
             shell.info("a matrix ended", json!({ "group.key": key.as_str() }));
         } else {
-            report_held(shell, world, &key);
+            written.push(key);
         }
+    }
+    if !written.is_empty() {
+        report_held(shell, world, &written);
     }
     Ok(())
 }
 
-fn report_held<E: Effects>(shell: &Shell<'_, E>, world: &World, key: &GroupKey) {
-    let Some(group) = world.groups.get(key) else { return };
+fn report_held<E: Effects>(shell: &Shell<'_, E>, world: &World, written: &[GroupKey]) {
     let admission = decide::admit(&world.observed(&shell.policy, shell.now()));
-    let held = world.jobs.iter().filter(|(_, job)| admission.holds(job.id));
-    let held = held.filter(|(_, job)| Group::key_of(job).as_ref() == Some(key)).count();
-    if held > 0 {
+    let mut held: BTreeMap<GroupKey, usize> = BTreeMap::new();
+    for (_, job) in world.jobs.iter().filter(|(_, job)| admission.holds(job.id)) {
+        if let Some(key) = Group::key_of(job).filter(|key| written.contains(key)) {
+            *held.entry(key).or_default() += 1;
+        }
+    }
+    for (key, count) in held {
+        let Some(group) = world.groups.get(&key) else { continue };
         let reason = Reason::HeldByGroup;
-        let fields = json!({ "group.key": key.as_str(), "stem": group.stem, "run.id": group.run.0, "held": held,
+        let fields = json!({ "group.key": key.as_str(), "stem": group.stem, "run.id": group.run.0, "held": count,
             "running": group.running.len(), "reason": reason.code(), "explanation": explain(&reason) });
         shell.info("jobs of a matrix wait", fields);
     }

@@ -8,6 +8,7 @@ use jit_aws::ec2::InstanceId;
 use jit_domain::class::Scope;
 use jit_domain::decide::rebalancer::{self as decide, CloudView, RunnerView, Step};
 use jit_domain::decide::{admission as decide_admission, lifecycle as lifecycle_decide, supply};
+use jit_domain::group::Group;
 use jit_domain::ids::{
     Cloud, GroupKey, InstallationId, InstanceKey, Region, RepositoryName, RunnerId, RunnerName,
 };
@@ -84,7 +85,6 @@ async fn pass<E: Effects>(shell: &Shell<'_, E>, settings: &KeeperSettings) -> Re
     summary.moved = weigh_all(shell, github.as_ref(), &mut world, &clouds, &runners).await?;
     if let Some(github) = &github {
         summary.asked = ask_runs(shell, github, &world).await?;
-        groups::look(shell, github, &world).await?;
         if summary.asked > 0 {
             world = World::read(shell).await?;
         }
@@ -93,21 +93,24 @@ async fn pass<E: Effects>(shell: &Shell<'_, E>, settings: &KeeperSettings) -> Re
     learn_boots(shell, &mut world).await?;
     lifecycle::release_caps(shell, &mut world).await?;
     summary.gaps = send_gaps(shell, &world).await?;
+    // Last, for the list of a large group may take all the time that is left.
+    if let Some(github) = &github {
+        groups::look(shell, github, &world).await?;
+    }
     Ok(summary)
 }
 
 /// Closes jobs that GitHub must have dropped: what it no longer shows us it cannot complete either.
 async fn expire_jobs<E: Effects>(shell: &Shell<'_, E>, world: &World) -> Result<(), Failure> {
     let now = shell.now();
-    let admission = decide_admission::admit(&world.observed(&shell.policy, now));
     let open = world.jobs.iter().map(|(_, job)| job).chain(&world.poolless);
     for job in open {
-        let is_held = admission.holds(job.id);
-        if lifecycle_decide::expired(job, is_held, now).is_none() {
+        let group = Group::key_of(job).and_then(|key| world.groups.get(&key));
+        if lifecycle_decide::expired(job, group, now).is_none() {
             continue;
         }
         shell.check_time("closing a job")?;
-        let close = |known: Option<&Job>| lifecycle_decide::expired(known?, is_held, now);
+        let close = |known: Option<&Job>| lifecycle_decide::expired(known?, group, now);
         shell.update::<Job>(&Job::key(job.id), close).await?;
         shell.warn("a job was closed that github must have dropped", json!({ "job.id": job.id.0 }));
     }

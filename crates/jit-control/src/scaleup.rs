@@ -162,7 +162,12 @@ async fn drain<E: Effects>(
         summary.instances += made;
     }
     // After the launches, for which nothing that is learned here is needed.
-    admission::learn(shell, &mut world).await?;
+    if let Err(failure) = admission::learn(shell, &mut world).await {
+        shell.failed(
+            "what the jobs teach of their matrices was not written; the next look writes it",
+            &failure,
+        );
+    }
     summary.awaits_width = admission::awaits_width(shell, &world);
     // Recorded, but too late to be decided on: the next tick decides for every class.
     summary.done += observe::forget(shell, QueueName::Jobs, &handles).await;

@@ -1,9 +1,10 @@
 //! Test values that read as a sentence. Compiled for tests only.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::class::{ClassIdentity, Scope};
+use crate::group::{Group, Taken, Width};
 use crate::ids::*;
 use crate::instance::Instance;
 use crate::job::{Job, JobPhase, Visibility};
@@ -97,6 +98,28 @@ pub(crate) fn instance(id: &str) -> Instance {
     let key = InstanceKey { cloud: Cloud::Aws, region: Region::new("us-east-1"), id: id.into() };
     let offering = pool("default").expand(&MachineSelection::Default, 0).remove(0);
     Instance::launched(key, &class_identity(), (BatchId::new("batch-1"), 1, NOW), offering)
+}
+
+pub(crate) fn group() -> Group {
+    let job = Job { name: "test (1)".into(), ..queued_job(1) };
+    Group {
+        key: Group::key_of(&job).unwrap(),
+        stem: "test".into(),
+        installation: job.installation,
+        repository: job.repository,
+        run: job.run,
+        pool: job.pool,
+        born_at: NOW,
+        width: Width::Unknown,
+        probe: 4,
+        proven: 0,
+        taken: Taken { since: NOW, count: 0 },
+        narrowed: None,
+        open: 2,
+        running: BTreeMap::new(),
+        changed_at: NOW,
+        durations: Vec::new(),
+    }
 }
 
 pub(crate) fn policy() -> Policy {

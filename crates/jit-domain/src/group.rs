@@ -29,6 +29,8 @@ pub struct Group {
     pub width: Width,
     /// Seats beyond `proven` while the width is unknown.
     pub probe: u32,
+    /// Jobs that started of late.
+    pub taken: Taken,
     /// The last probe that idled.
     pub narrowed: Option<Narrowed>,
     /// Jobs that ran at once when the probe last changed.
@@ -41,6 +43,15 @@ pub struct Group {
     pub changed_at: Timestamp,
     /// How long its last jobs ran, oldest first.
     pub durations: Vec<Duration>,
+}
+
+/// How many jobs started since when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Since when.
+    pub since: Timestamp,
+    /// How many.
+    pub count: u32,
 }
 
 /// What a probe that idled has shown.

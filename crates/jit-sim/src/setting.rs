@@ -179,7 +179,11 @@ impl Setting {
             TROUBLES.into_iter().filter(|trouble| draw.one_in("trouble", *trouble as u64, 5)).collect()
         };
         let store = if draw.one_in("store", 0, 4) { Store::Aws } else { Store::Host };
-        Self::with(seed, store, &troubles, timeline)
+        let mut setting = Self::with(seed, store, &troubles, timeline)?;
+        if draw.one_in("contents", 0, 4) {
+            setting.parts.world.deny_contents();
+        }
+        Ok(setting)
     }
 
     /// The world of a seed with this store and these troubles instead of the drawn ones.
@@ -199,9 +203,6 @@ impl Setting {
         let repositories = repositories(&mut world, &draw);
         dispute(&mut world, &draw);
         registrations(&mut world, &draw);
-        if draw.one_in("contents", 0, 4) {
-            world.deny_contents();
-        }
         trouble_world(&mut world, &draw, troubles);
         let mut workload = runs::drawn(&draw, start, &repositories, troubles);
         trouble_workload(&mut workload, &draw, start, troubles);

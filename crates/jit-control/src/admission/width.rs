@@ -6,11 +6,17 @@ use jit_github::workflow_file::{self, Job, Setting, WorkflowFile};
 /// How many jobs of the matrix whose jobs' names begin so GitHub runs at once. Unknown where the file leaves it open, and where
 /// more than one job of the file, or none, could be meant.
 pub(super) fn of_group(file: &WorkflowFile, group: &str) -> Width {
-    let mut meant = file.jobs.iter().filter(|(key, job)| stem_of(key, job) == Some(group));
+    let mut meant = file.jobs.iter().filter(|(key, job)| may_be_of(key, job, group));
     match (meant.next(), meant.next()) {
-        (Some((_, job)), None) => of_job(job),
+        (Some((_, job)), None) if job.strategy.matrix.is_some() => of_job(job),
         _ => Width::Unknown,
     }
+}
+
+/// Whether jobs of this key may be in the group: those of its matrix, or a single one whose name only looks as if it were of one.
+fn may_be_of(key: &str, job: &Job, group: &str) -> bool {
+    let name = job.name.as_ref().filter(|name| !name.has_expression).map(|name| name.text.as_str());
+    stem_of(key, job) == Some(group) || name.and_then(stem) == Some(group)
 }
 
 /// What GitHub puts before the brackets in the names of a job's runs; none where only GitHub can work it out.
@@ -73,6 +79,11 @@ mod tests {
         assert_eq!(width(&named("Run tests"), "test"), Width::Unknown);
         assert_eq!(width(&named("Run (${{ matrix.n }})"), "Run"), Width::Known(2));
         assert_eq!(width(&named("${{ matrix.n }} (x)"), "1"), Width::Unknown);
+        let single = "  extra:\n    name: Run tests (extra)\n    runs-on: x\n";
+        let beside = named("Run tests") + single;
+        assert_eq!(width(&beside, "Run tests"), Width::Unknown, "one of the group is not of the matrix");
+        let plain = "  a:\n    name: Test\n    runs-on: x\n  b:\n    name: Test (unit)\n    runs-on: x\n";
+        assert_eq!(width(plain, "Test"), Width::Unknown, "neither is a matrix");
         let twice = named("same") + &named("same").replace("  test:", "  other:");
         assert_eq!(width(&twice, "same"), Width::Unknown, "either could be meant");
     }

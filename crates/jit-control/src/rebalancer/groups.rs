@@ -27,6 +27,13 @@ pub(super) async fn look<E: Effects>(
         }
         match github.runner_group(due.installation, &due.organisation, due.group).await {
             Ok(found) => note(shell, &due, found.as_ref()).await?,
+            // A list that takes longer than a pass would take as long in each: it is looked at again in an hour.
+            Err(error @ GitHubError::Failure(Failure::Deadline(_))) => {
+                shell.failed("a runner group is too large to be looked at", &error);
+                let known = world.pools.get(&due.pool).and_then(|pool| pool.groups.get(&due.organisation));
+                let fault = known.and_then(|look| look.fault.clone());
+                keep(shell, &due, GroupLook { at: shell.now(), fault }).await?;
+            }
             Err(GitHubError::Failure(failure)) => return Err(failure),
             Err(error) => shell.failed("a runner group could not be looked at", &error),
         }
@@ -49,6 +56,10 @@ async fn note<E: Effects>(
                 "cause": cause }),
         );
     }
+    keep(shell, due, look).await
+}
+
+async fn keep<E: Effects>(shell: &Shell<'_, E>, due: &Due, look: GroupLook) -> Result<(), Failure> {
     let with = |known: Option<&PoolRecord>| {
         let mut after = known.cloned().unwrap_or_default();
         after.groups.insert(due.organisation.clone(), look.clone());

@@ -6,7 +6,6 @@ use jit_domain::class::Class;
 use jit_domain::decide::registrar as decide;
 use jit_domain::ids::{BatchId, ClassKey, Cloud, InstanceKey};
 use jit_domain::instance::{Instance, Stage};
-use jit_domain::limits as domain_limits;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -54,13 +53,19 @@ pub(super) async fn answer<E: Effects>(
     if matches!(shown, Token::Boot { .. }) && known.stage.is_some() {
         return Ok(reply::json(StatusCode::OK, &json!({ "verdict": "allow" })));
     }
-    if known.reports >= domain_limits::REPORTS_MAX {
+    let now = shell.now();
+    let mut is_counted = false;
+    let count = |known: Option<&Instance>| {
+        let after = decide::report(known?, stage, now);
+        is_counted = after.is_some();
+        after
+    };
+    let written = shell.update::<Instance>(&Instance::key(&key), count).await;
+    written.map_err(|failure| ours(shell, "a report could not be written", &failure))?;
+    if !is_counted {
         let why = "the instance has sent as many reports as it may";
         return Err(reply::too_many(limits::REPORTS_SPENT_RETRY_S, why));
     }
-    let now = shell.now();
-    let written = shell.update::<Instance>(&Instance::key(&key), |k| decide::report(k?, stage, now)).await;
-    written.map_err(|failure| ours(shell, "a report could not be written", &failure))?;
     shell.info("an instance reported", json!({ "instance.id": key.id, "stage": stage.as_str() }));
     if stage != Stage::JobStarted {
         return Ok(reply::json(StatusCode::OK, &json!({ "verdict": "allow" })));

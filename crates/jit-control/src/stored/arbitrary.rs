@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jit_domain::class::{Batch, Class, ClassIdentity, Closed, Outcome, Scope, Template, Try};
 use jit_domain::decide::runner_group::GroupFault;
-use jit_domain::group::{Group, Narrowed, Width};
+use jit_domain::group::{Group, Narrowed, Taken, Width};
 use jit_domain::ids::{
     BatchId, ClassKey, Cloud, Digest, GroupKey, ImageId, InstallationId, InstanceKey, JobId, Login,
     MachineType, PoolName, Region, RepositoryName, RunId, RunnerGroupId, RunnerId, RunnerName, SubnetId,
@@ -123,6 +123,7 @@ prop_compose! {
         ],
         (probe, proven, open) in (any::<u32>(), any::<u32>(), any::<u32>()),
         narrowed in option::of((any::<u32>(), timestamp()).prop_map(|(to, at)| Narrowed { to, at })),
+        taken in (timestamp(), any::<u32>()).prop_map(|(since, count)| Taken { since, count }),
         running in btree_map(any::<u64>().prop_map(JobId), timestamp(), 0..4),
         (changed_at, durations) in (timestamp(), vec(any::<u32>(), 0..4)),
     ) -> Group {
@@ -138,6 +139,7 @@ prop_compose! {
             width,
             probe,
             proven,
+            taken,
             narrowed,
             open,
             running,

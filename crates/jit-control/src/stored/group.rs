@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jit_domain::group::{Group, Narrowed, Width};
+use jit_domain::group::{Group, Narrowed, Taken, Width};
 use jit_domain::ids::{GroupKey, InstallationId, JobId, PoolName, RepositoryName, RunId};
 use jit_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use super::Stored;
 use super::form::{self, formed};
 use crate::ledger::{Index, Key, Kind};
 
-formed! { Group: GroupForm, Narrowed: NarrowedForm, Width: WidthForm }
+formed! { Group: GroupForm, Narrowed: NarrowedForm, Taken: TakenForm, Width: WidthForm }
 
 impl Stored for Group {
     const KIND: Kind = Kind::Group;
@@ -49,6 +49,8 @@ struct GroupForm {
     width: Width,
     probe: u32,
     proven: u32,
+    #[serde(with = "form")]
+    taken: Taken,
     #[serde(default, with = "form::option", skip_serializing_if = "Option::is_none")]
     narrowed: Option<Narrowed>,
     open: u32,
@@ -59,6 +61,14 @@ struct GroupForm {
     /// Milliseconds each.
     #[serde(rename = "durations_ms", default, with = "form::list", skip_serializing_if = "Vec::is_empty")]
     durations: Vec<Duration>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Taken")]
+struct TakenForm {
+    #[serde(with = "form")]
+    since: Timestamp,
+    count: u32,
 }
 
 #[derive(Serialize, Deserialize)]

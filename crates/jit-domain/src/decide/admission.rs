@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use crate::class::ClassIdentity;
 use crate::decide::supply::Observed;
-use crate::group::{Group, Narrowed, UnknownWidth, Width, stem};
-use crate::ids::{GroupKey, InstanceKey, JobId, PoolName};
+use crate::group::{Group, Narrowed, Taken, UnknownWidth, Width, stem};
+use crate::ids::{ClassKey, GroupKey, InstanceKey, JobId, PoolName};
 use crate::instance::{Instance, InstancePhase};
 use crate::job::{Job, JobPhase};
 use crate::limits;
@@ -85,7 +85,14 @@ fn seat(observed: &Observed<'_>, group: &Group, jobs: Jobs<'_>, admission: &mut 
     let has_runner = |job: &Job| job.permit.as_ref().is_some_and(|holder| may_still_run(observed, holder));
     queued.sort_by_cached_key(|(_, job)| (!has_runner(job), job.created_at, job.id));
     let free = usize::try_from(seats).unwrap_or(usize::MAX).saturating_sub(running);
-    let held = queued.split_off(free.min(queued.len()));
+    let mut held = queued.split_off(free.min(queued.len()));
+    let mut seated: BTreeSet<ClassKey> = queued.iter().map(|(identity, _)| identity.key()).collect();
+    let mut extra = stalled(group, observed.now);
+    held.retain(|(identity, _)| {
+        let is_seated = extra > 0 && seated.insert(identity.key());
+        extra -= usize::from(is_seated);
+        !is_seated
+    });
     let soon = ending_soon(group, observed);
     admission.soon.extend(held.iter().take(soon).map(|(_, job)| job.id));
     admission.held.extend(held.into_iter().map(|(_, job)| job.id));
@@ -110,12 +117,14 @@ fn seats(group: &Group, observed: &Observed<'_>) -> u32 {
             None => group.proven.saturating_add(group.probe),
         },
     };
-    // Nothing runs for so long: what was learned is wrong, or the jobs that have seats wait for something else.
-    let stalled = match group.running.is_empty() {
-        true => now.since(group.changed_at).as_secs() / limits::GROUP_STALLED_AFTER.as_secs(),
-        false => 0,
-    };
-    seats.saturating_add(u32::try_from(stalled).unwrap_or(u32::MAX))
+    seats
+}
+
+/// How many classes of a group that have no seat get one each, because nothing of it ran or changed for so long: GitHub may want to
+/// run a job for which the runners of those that have seats are no good. To the others it would give any job of their labels.
+fn stalled(group: &Group, now: Timestamp) -> usize {
+    let quarters = now.since(group.changed_at).as_secs() / limits::GROUP_STALLED_AFTER.as_secs();
+    if group.running.is_empty() { usize::try_from(quarters).unwrap_or(usize::MAX) } else { 0 }
 }
 
 /// The width that a probe found out, for as long as that is believed.
@@ -177,14 +186,25 @@ fn learn(
     after.durations.extend(ended.map(|(_, started)| now.since(*started)));
     let surplus = after.durations.len().saturating_sub(limits::DURATIONS_MAX);
     after.durations.drain(..surplus);
-    // Everything that was admitted runs, and more than ever: the width is not reached yet.
-    let count = u32::try_from(running.len()).unwrap_or(u32::MAX);
-    if count >= after.proven.saturating_add(after.probe) {
-        after.proven = count;
-        after.probe = after.probe.saturating_mul(2).min(limits::BATCH_SLOTS_MAX);
-    }
+    widen(&mut after, &running, now);
     (after.open, after.running, after.changed_at) = (open, running, now);
     Some(after)
+}
+
+/// As many jobs as have seats run at once, or started within a minute, as short ones do: the width is not reached yet.
+fn widen(group: &mut Group, running: &BTreeMap<JobId, Timestamp>, now: Timestamp) {
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let started = count(running.keys().filter(|id| !group.running.contains_key(id)).count());
+    if now.since(group.taken.since) >= limits::PROBE_IDLE_MAX {
+        group.taken = Taken { since: now, count: 0 };
+    }
+    group.taken.count = group.taken.count.saturating_add(started);
+    let running = count(running.len());
+    if running.max(group.taken.count) >= group.proven.saturating_add(group.probe) {
+        group.proven = group.proven.max(running);
+        group.probe = group.probe.saturating_mul(2).min(limits::BATCH_SLOTS_MAX);
+        group.taken = Taken { since: now, count: 0 };
+    }
 }
 
 fn newborn(key: &GroupKey, jobs: &[&(ClassIdentity, Job)], now: Timestamp) -> Option<Group> {
@@ -200,6 +220,7 @@ fn newborn(key: &GroupKey, jobs: &[&(ClassIdentity, Job)], now: Timestamp) -> Op
         width: Width::Awaited { asked_at: None },
         probe: limits::PROBE_FIRST,
         proven: 0,
+        taken: Taken { since: now, count: 0 },
         narrowed: None,
         open: 0,
         running: BTreeMap::new(),
@@ -234,7 +255,8 @@ pub fn idle_probe(observed: &Observed<'_>, admission: &Admission, idle: &Instanc
     };
     let group_of =
         |job: &Job| Group::key_of(job).filter(|key| observed.groups.get(key).as_ref().is_some_and(is_probed));
-    let admitted = || observed.jobs.iter().filter(|(_, job)| admission.admits(job));
+    let is_long_queued = |job: &Job| observed.now.since(job.moved_at) >= limits::PROBE_IDLE_MAX;
+    let admitted = || observed.jobs.iter().filter(|(_, job)| admission.admits(job) && is_long_queued(job));
     let own = admitted().filter(|(_, job)| Some(job.id) == idle.permit);
     let of_class = admitted().filter(|(identity, _)| identity.key() == idle.class);
     own.chain(of_class).find_map(|(_, job)| group_of(job))

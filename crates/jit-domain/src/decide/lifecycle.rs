@@ -3,6 +3,7 @@
 //!
 //! Every event first advances the job's record, whatever the runner; only then, and only for runners of ours, the instance.
 
+use crate::group::Group;
 use crate::ids::{ClassKey, JobId};
 use crate::instance::{Instance, InstancePhase, Stage};
 use crate::job::{Job, JobPhase};
@@ -136,16 +137,17 @@ pub fn is_failed_launch(instance: &Instance) -> bool {
 /// A job that GitHub must have dropped by now, closed; none while it may still be there. Without this, a job that we may no
 /// longer see would be demand for ever.
 ///
-/// `is_held`: GitHub queues it and runs others of its matrix first, which may take longer than a day.
-pub fn expired(job: &Job, is_held: bool, now: Timestamp) -> Option<Job> {
+/// Of a matrix GitHub runs others first, which may take longer than a day: a job of one may be dropped a day after the matrix last
+/// changed.
+pub fn expired(job: &Job, group: Option<&Group>, now: Timestamp) -> Option<Job> {
     let most = match job.phase {
         JobPhase::Completed => return None,
         JobPhase::Waiting => limits::WAITING_MAX,
-        JobPhase::Queued if is_held => limits::WAITING_MAX,
         JobPhase::Queued => limits::QUEUED_MAX,
         JobPhase::InProgress => limits::RUNNING_MAX,
     };
-    (now.since(job.moved_at) > most).then(|| Job {
+    let since = group.map_or(job.moved_at, |group| group.changed_at.max(job.moved_at));
+    (now.since(since) > most).then(|| Job {
         phase: JobPhase::Completed,
         moved_at: now,
         conclusion: Some("expired".into()),
@@ -170,14 +172,21 @@ mod tests {
         ];
         for (phase, most) in longest {
             let job = Job { phase, ..fixtures::queued_job(1) };
-            assert_eq!(expired(&job, false, NOW + most), None, "{phase:?}");
+            assert_eq!(expired(&job, None, NOW + most), None, "{phase:?}");
             let later = NOW + most + Duration::from_millis(1);
-            let closed = expired(&job, false, later).map(|job| (job.phase, job.moved_at));
+            let closed = expired(&job, None, later).map(|job| (job.phase, job.moved_at));
             assert_eq!(closed, Some((JobPhase::Completed, later)), "{phase:?}");
         }
         let over = Job { phase: JobPhase::Completed, ..fixtures::queued_job(1) };
-        assert_eq!(expired(&over, false, NOW + days(100)), None);
+        assert_eq!(expired(&over, None, NOW + days(100)), None);
+        let hours = |n: u64| Duration::from_secs(n * 3600);
+        let group = Group { changed_at: NOW + days(3), ..fixtures::group() };
         let held = fixtures::queued_job(1);
-        assert_eq!(expired(&held, true, NOW + days(31)), None, "its matrix runs one by one");
+        assert_eq!(
+            expired(&held, Some(&group), NOW + days(3) + hours(25)),
+            None,
+            "its matrix runs one by one"
+        );
+        assert!(expired(&held, Some(&group), NOW + days(3) + hours(26)).is_some());
     }
 }

@@ -103,7 +103,7 @@ pub fn evidence(
             RunnerView::Listed { activity: Activity::Idle | Activity::Offline, runner }
                 if instance.job.is_none() =>
             {
-                idle(observed, balance, instance, runner)
+                idle(balance, instance, runner, now)
             }
             RunnerView::NotListed | RunnerView::Listed { .. } | RunnerView::Unknown => Step::Leave,
         },
@@ -159,9 +159,10 @@ fn claimed(observed: &Observed<'_>, balance: &Balance<'_>, instance: &Instance, 
         {
             deregister(runner, instance, Reason::NeverClaimed, now)
         }
-        RunnerView::Listed { activity: Activity::Idle | Activity::Offline, runner } => {
-            idle(observed, balance, instance, runner)
+        RunnerView::Listed { activity: Activity::Idle, runner } => {
+            probed(observed, balance, instance, runner)
         }
+        RunnerView::Listed { activity: Activity::Offline, runner } => idle(balance, instance, runner, now),
     }
 }
 
@@ -169,14 +170,18 @@ fn deregister(runner: RunnerId, instance: &Instance, reason: Reason, now: Timest
     Step::Deregister { runner, then: instance.clone().retired(now, reason), narrows: None }
 }
 
-/// A registered runner without a job: left alone while a job needs it, else deregistered after two minutes. One that was to find
-/// out whether its group is wider has done so after one.
-fn idle(observed: &Observed<'_>, balance: &Balance<'_>, instance: &Instance, runner: RunnerId) -> Step {
+/// A connected runner that was to find out whether its group is wider has done so after a minute.
+fn probed(observed: &Observed<'_>, balance: &Balance<'_>, instance: &Instance, runner: RunnerId) -> Step {
     let now = observed.now;
     if let Some(group) = admission::idle_probe(observed, &balance.admission, instance) {
         let then = instance.clone().retired(now, Reason::ProbeIdled);
         return Step::Deregister { runner, then, narrows: Some(group) };
     }
+    idle(balance, instance, runner, now)
+}
+
+/// A registered runner without a job: left alone while a job needs it, else deregistered after two minutes.
+fn idle(balance: &Balance<'_>, instance: &Instance, runner: RunnerId, now: Timestamp) -> Step {
     let mut after = instance.clone();
     if balance.needs(&instance.key) {
         after.unwanted_since = None;

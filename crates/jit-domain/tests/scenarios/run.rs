@@ -57,7 +57,7 @@ impl World {
             Step::Ghosts { registered, live, asked } => {
                 vec![self.line(sweeps::ghosts(self, registered, live, *asked))]
             }
-            Step::Learn {} => self.one(|w| admissions::learn(w)),
+            Step::Learn {} => self.one(admissions::learn),
             Step::Width { known } => self.one(|w| admissions::width(w, *known)),
             Step::Terminate {} => {
                 let due = self.instances.values().filter(|i| lifecycle::is_to_terminate(i, self.now));

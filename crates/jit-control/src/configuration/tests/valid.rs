@@ -110,6 +110,7 @@ fn full_machine() -> Machine {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one value for each key")]
 fn every_key_reaches_the_policy() {
     let region = Region::new("us-gov-west-1");
     let image = |id: &str, kind| Image { id: ImageId::new(id), kind };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jit_domain::class::{Batch, Class, ClassIdentity, Closed, Outcome, Scope, Template, Try};
 use jit_domain::decide::runner_group::GroupFault;
-use jit_domain::group::{Group, Narrowed, Width};
+use jit_domain::group::{Group, Narrowed, Taken, Width};
 use jit_domain::ids::{
     BatchId, ClassKey, Cloud, Digest, ImageId, InstallationId, InstanceKey, JobId, Login, MachineType,
     PoolName, Region, RepositoryName, RunId, RunnerGroupId, RunnerId, RunnerName, SubnetId,
@@ -215,6 +215,7 @@ fn group(width: Width) -> Group {
         width,
         probe: 4,
         proven: 0,
+        taken: Taken { since: at(1), count: 1 },
         narrowed: (width == Width::Unknown).then(|| Narrowed { to: 1, at: at(3) }),
         open: 37,
         running: BTreeMap::from([(job.id, at(2))]),
