@@ -107,7 +107,7 @@ fn may_still_run(observed: &Observed<'_>, holder: &InstanceKey) -> bool {
 fn seats(group: &Group, observed: &Observed<'_>) -> u32 {
     let now = observed.now;
     let running = u32::try_from(group.running.len()).unwrap_or(u32::MAX);
-    let seats = match group.width {
+    match group.width {
         Width::Known(width) => width.max(1),
         // One can never be wrong, and the file is read within seconds.
         Width::Awaited { .. } if now.since(group.born_at) < limits::WIDTH_AWAITED_FOR => running + 1,
@@ -116,8 +116,7 @@ fn seats(group: &Group, observed: &Observed<'_>) -> u32 {
             Some(width) => width,
             None => group.proven.saturating_add(group.probe),
         },
-    };
-    seats
+    }
 }
 
 /// How many classes of a group that have no seat get one each, because nothing of it ran or changed for so long: GitHub may want to

@@ -17,6 +17,7 @@ use jit_control::stored::Stored as _;
 use jit_control::time::jiff_time;
 use jit_domain::class::{Batch, Class, Outcome};
 use jit_domain::decide::supply::claim_deadline;
+use jit_domain::group::Group;
 use jit_domain::instance::{Instance, InstancePhase};
 use jit_domain::job::Job;
 use jit_fakes::cloud::{Ec2Instance, InstanceState};
@@ -117,7 +118,8 @@ impl Checks {
         }
         let name = class.identity.key();
         let unnoticed = self.running_unnoticed(now, world, name.as_str());
-        let demand = self.demand(now, name.as_str()).saturating_sub(unnoticed);
+        let demand =
+            (self.demand(now, name.as_str()) + self.displaced(now, &class)).saturating_sub(unnoticed);
         let slots: u32 = class.open_batches().map(Batch::open_slots).sum();
         let machines: Vec<&str> = (world.aws.live_instances())
             .filter(|i| tag(i, CLASS) == name.as_str() && self.is_supply(now, world, i))
@@ -188,6 +190,23 @@ impl Checks {
         let unrecorded = self.accepted.iter().filter(|id| !self.mirror.jobs.contains_key(id)).count();
         let of_class = self.mirror.jobs.values().filter(|job| job.class.as_str() == class);
         unrecorded + of_class.filter(|job| self.was_demand(now, job)).count()
+    }
+
+    /// Jobs of a matrix whose instance, launched before they may run, may have gone to a job of another class that may run now: they
+    /// get another, of their own class.
+    fn displaced(&self, now: Timestamp, class: &Class) -> usize {
+        let (name, identity) = (class.identity.key(), &class.identity);
+        let wanted = || self.mirror.jobs.values().filter(|job| self.was_demand(now, job));
+        if !wanted().any(|job| job.class == name && Group::key_of(job).is_some()) {
+            return 0;
+        }
+        let takes = |job: &&Job| {
+            job.class != name
+                && job.installation == identity.installation
+                && job.repository.owner() == identity.scope.owner()
+                && job.labels.is_subset(&identity.labels)
+        };
+        wanted().filter(takes).count()
     }
 
     /// Whether a decision that is carried out now may have seen that a job wants a runner.
