@@ -49,7 +49,6 @@ impl Checks {
         let Some(instance) = instance_id_of(PREFIX, name) else { return };
         self.mints.count += 1;
         let earlier = self.mints.of.entry(instance.to_owned()).or_default();
-        let earlier_is_none = earlier.is_empty();
         let is_double =
             earlier.iter().any(|id| world.github.runner(*id).is_some_and(|runner| runner.removed.is_none()));
         let has_run =
@@ -62,8 +61,9 @@ impl Checks {
             let what = format!("{instance} has the registration {name} and an earlier one");
             self.violated(now, Promise::OneJobPerInstance, what);
         }
-        // A lost registration is made again without another look at its job, and is deleted when it stays idle.
-        if earlier_is_none {
+        // One that was lost or refused is made again without another look at its job, and is deleted when it stays idle.
+        let is_first = self.mirror.instances.get(instance).is_none_or(|record| record.mints.len() <= 1);
+        if is_first {
             self.check_permits(now, world, instance);
         }
     }
