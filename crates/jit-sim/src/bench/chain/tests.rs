@@ -10,8 +10,8 @@ fn all(steps: &[Step]) -> Vec<String> {
 fn a_job_s_way_to_its_launch_has_these_steps() {
     let measured = measure(include_str!("../../../../../config/jit-runners.toml")).unwrap();
     let reads = "dynamodb:BatchGetItem(class)+dynamodb:BatchGetItem(offering)+dynamodb:BatchGetItem(pool)+\
-                 dynamodb:BatchGetItem(userdata)+dynamodb:Query(class)+dynamodb:Query(instance)+dynamodb:Query(job)+\
-                 dynamodb:UpdateItem(job)";
+                 dynamodb:BatchGetItem(userdata)+dynamodb:Query(class)+dynamodb:Query(group)+\
+                 dynamodb:Query(instance)+dynamodb:Query(job)+dynamodb:UpdateItem(job)";
     let birth = "dynamodb:TransactWriteItems(class,pool)+sqs:DeleteMessageBatch";
     let usual = [
         "sqs:SendMessage",
@@ -27,8 +27,8 @@ fn a_job_s_way_to_its_launch_has_these_steps() {
         "sqs:SendMessage",
         "dynamodb:GetItem(config)+dynamodb:UpdateItem(lease)+sqs:ReceiveMessage*2",
         "dynamodb:BatchGetItem(class)+dynamodb:BatchGetItem(offering)+dynamodb:BatchGetItem(pool)+\
-         dynamodb:BatchGetItem(userdata)+dynamodb:Query(class)+dynamodb:Query(instance)+dynamodb:Query(job)+\
-         dynamodb:UpdateItem(config)+dynamodb:UpdateItem(job)",
+         dynamodb:BatchGetItem(userdata)+dynamodb:Query(class)+dynamodb:Query(group)+\
+         dynamodb:Query(instance)+dynamodb:Query(job)+dynamodb:UpdateItem(config)+dynamodb:UpdateItem(job)",
         "dynamodb:UpdateItem(userdata)",
         birth,
         LAUNCH,
