@@ -65,7 +65,7 @@ pub fn awaits_width<E: Effects>(shell: &Shell<'_, E>, world: &World) -> bool {
     !decide::widths_wanted(&world.observed(&shell.policy, shell.now())).is_empty()
 }
 
-/// Asks GitHub for the workflow files of the matrices whose width is not known yet, a few runs at most. Whether one was learned.
+/// Asks GitHub for the workflow files of the matrices whose width is not known yet, a few runs at most.
 ///
 /// # Errors
 /// [`Failure`]; what GitHub refuses or does not answer is asked for again for a while, and no failure.
@@ -73,30 +73,29 @@ pub async fn ask_widths<E: Effects>(
     shell: &Shell<'_, E>,
     app: &GitHubApp,
     world: &mut World,
-) -> Result<bool, Failure> {
+) -> Result<(), Failure> {
     let wanted = decide::widths_wanted(&world.observed(&shell.policy, shell.now()));
     if wanted.is_empty() {
-        return Ok(false);
+        return Ok(());
     }
     let github = match GitHub::new(shell, app, Priority::Truth) {
         Ok(github) => github,
         Err(error) => {
             shell.failed("github is not asked for a workflow file", &error);
-            return Ok(false);
+            return Ok(());
         }
     };
     let mut runs: BTreeMap<RunId, Vec<Group>> = BTreeMap::new();
     for group in wanted {
         runs.entry(group.run).or_default().push(group);
     }
-    let mut is_learned = false;
     for groups in runs.into_values().take(limits::WIDTHS_ASKED_MAX) {
         if !shell.has_time() {
             break;
         }
-        is_learned |= ask_run(shell, &github, world, groups).await?;
+        ask_run(shell, &github, world, groups).await?;
     }
-    Ok(is_learned)
+    Ok(())
 }
 
 /// Asks for the file of one run, and notes what it says of each of its matrices.
@@ -105,23 +104,21 @@ async fn ask_run<E: Effects>(
     github: &GitHub<'_, '_, E>,
     world: &mut World,
     groups: Vec<Group>,
-) -> Result<bool, Failure> {
-    let Some(first) = groups.first() else { return Ok(false) };
-    let file = match github.workflow_file(first.installation, &first.repository, first.run).await {
-        Ok(file) => Some(file),
-        Err(error) => {
-            shell.failed("a workflow file was not read", &error);
-            if is_final(&error) { Some(None) } else { None }
-        }
-    };
-    let mut is_learned = false;
-    for group in groups {
-        let width = file
-            .as_ref()
-            .map(|file| file.as_ref().map_or(Width::Unknown, |file| width::of_group(file, &group.stem)));
-        is_learned |= note_width(shell, world, &group.key, width).await?;
+) -> Result<(), Failure> {
+    let Some(first) = groups.first() else { return Ok(()) };
+    let answer = github.workflow_file(first.installation, &first.repository, first.run).await;
+    if let Err(error) = &answer {
+        shell.failed("a workflow file was not read", error);
     }
-    Ok(is_learned)
+    for group in groups {
+        let width = match &answer {
+            Ok(Some(file)) => Some(width::of_group(file, &group.stem)),
+            Ok(None) => Some(Width::Unknown),
+            Err(error) => is_final(error).then_some(Width::Unknown),
+        };
+        note_width(shell, world, &group.key, width).await?;
+    }
+    Ok(())
 }
 
 /// Whether asking again would bring the same answer.
@@ -141,22 +138,22 @@ async fn note_width<E: Effects>(
     world: &mut World,
     key: &GroupKey,
     width: Option<Width>,
-) -> Result<bool, Failure> {
+) -> Result<(), Failure> {
     let now = shell.now();
     let Some(after) = world.groups.get(key).and_then(|group| decide::answered(group, width, now)) else {
-        return Ok(false);
+        return Ok(());
     };
-    let width = after.width;
-    let is_learned = !matches!(width, Width::Awaited { .. });
-    let fields = json!({ "group.key": key.as_str(), "stem": after.stem, "width": match width {
-        Width::Known(width) => Some(width),
-        Width::Awaited { .. } | Width::Unknown => None,
-    } });
-    if !world.commit_group(shell, key, Some(after)).await? {
-        return Ok(false);
-    }
-    if is_learned {
+    let stem = after.stem.clone();
+    let told = match after.width {
+        Width::Awaited { .. } => None,
+        Width::Unknown => Some(None),
+        Width::Known(width) => Some(Some(width)),
+    };
+    if world.commit_group(shell, key, Some(after)).await?
+        && let Some(width) = told
+    {
+        let fields = json!({ "group.key": key.as_str(), "stem": stem, "width": width });
         shell.info("a matrix's width was asked for", fields);
     }
-    Ok(is_learned)
+    Ok(())
 }

@@ -245,13 +245,22 @@ impl<'s, 'e, E: Effects> GitHub<'s, 'e, E> {
     ) -> Result<Option<WorkflowRun>, GitHubError> {
         let auth = self.authorize(installation, Need::Actions).await?;
         let repository = Repository::parse(repository.as_str()).map_err(unusable)?;
-        let request = self.api.get_run(&auth, &repository, jit_github::RunId(run.0));
-        let reply = self.send("get workflow run", request).await?;
-        match self.read(jit_github::runs::parse_run(&reply)).await {
+        match self.get_run(&auth, &repository, run).await {
             Ok(run) => Ok(Some(run)),
             Err(GitHubError::Refused(jit_github::Error::NotFound(_))) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    async fn get_run(
+        &self,
+        auth: &Authorization,
+        repository: &Repository,
+        run: RunId,
+    ) -> Result<WorkflowRun, GitHubError> {
+        let request = self.api.get_run(auth, repository, jit_github::RunId(run.0));
+        let reply = self.send("get workflow run", request).await?;
+        self.read(jit_github::runs::parse_run(&reply)).await
     }
 
     /// A token for an installation, good for one need only.
@@ -334,11 +343,7 @@ impl<'s, 'e, E: Effects> GitHub<'s, 'e, E> {
     async fn pause(&self, until: Timestamp) -> Result<(), GitHubError> {
         self.shell.warn("github told the app to wait", json!({ "until_ms": until.as_ms() }));
         let key = BudgetPause::key(self.app.app_id.as_str());
-        self.shell
-            .update::<BudgetPause>(&key, |known| {
-                known.is_none_or(|k| k.until < until).then_some(BudgetPause { until })
-            })
-            .await?;
+        self.shell.update::<BudgetPause>(&key, |known| BudgetPause::lengthened(known, until)).await?;
         Ok(())
     }
 

@@ -184,7 +184,7 @@ fn observe(event: &WorkflowJobEvent, now: Timestamp) -> Result<Option<(Observati
         installation,
         repository,
         organisation: event.organization.as_deref().map(Login::new),
-        visibility: Some(if event.repository.private { Visibility::Private } else { Visibility::Public }),
+        visibility: Some(Visibility::of(event.repository.private)),
         sender: event.sender.as_deref().map(Login::new),
         pool: None,
         runner,

@@ -31,6 +31,14 @@ impl Scope {
         }
     }
 
+    /// Whether a runner that is registered here may be given a job of that repository.
+    pub fn reaches(&self, repository: &RepositoryName) -> bool {
+        match self {
+            Self::Organisation(login) => repository.owner() == *login,
+            Self::Repository(name) => repository == name,
+        }
+    }
+
     /// Reads back what [`fmt::Display`] writes.
     pub fn parse(text: &str) -> Option<Self> {
         if text.contains('/') {

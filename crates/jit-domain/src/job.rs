@@ -50,6 +50,11 @@ pub enum Visibility {
 }
 
 impl Visibility {
+    /// What GitHub's `private` says.
+    pub const fn of(private: bool) -> Self {
+        if private { Self::Private } else { Self::Public }
+    }
+
     /// The word used in records and messages.
     pub const fn as_str(self) -> &'static str {
         match self {

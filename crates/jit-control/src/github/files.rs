@@ -21,8 +21,7 @@ impl<E: Effects> GitHub<'_, '_, E> {
     ) -> Result<Option<WorkflowFile>, GitHubError> {
         let name = Repository::parse(repository.as_str()).map_err(unusable)?;
         let auth = self.authorize(installation, Need::WorkflowFiles).await?;
-        let reply = self.send("get run", self.api.get_run(&auth, &name, jit_github::RunId(run.0))).await?;
-        let run = self.read(jit_github::runs::parse_run(&reply)).await?;
+        let run = self.get_run(&auth, &name, run).await?;
         // A workflow that an organisation requires of its repositories stands in another one, and its path says so.
         let Ok(path) = FilePath::new(run.workflow_file()) else { return Ok(None) };
         let at = GitRef::new(&run.head_sha).map_err(unusable)?;

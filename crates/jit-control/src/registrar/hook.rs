@@ -131,9 +131,7 @@ fn facts_of(run: &WorkflowRun) -> Facts {
     let repository = run.repository.as_ref();
     Facts {
         repository: repository.and_then(|own| RepositoryName::parse(&own.full_name)),
-        visibility: repository
-            .and_then(|own| own.private)
-            .map(|private| if private { Visibility::Private } else { Visibility::Public }),
+        visibility: repository.and_then(|own| own.private).map(Visibility::of),
         origin: repository
             .zip(run.head_repository.as_ref())
             .map(|(own, head)| if own.id == head.id { Origin::Own } else { Origin::Fork }),

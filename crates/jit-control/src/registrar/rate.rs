@@ -65,9 +65,8 @@ async fn count<E: Effects>(shell: &Shell<'_, E>, name: &str, most: u64) -> Resul
     }
     let until = Timestamp::from_s((window + 1) * window_s);
     shell.warn("claims are refused for a while", json!({ "of": name, "until_ms": until.as_ms() }));
-    let later = |known: Option<&BudgetPause>| known.is_none_or(|k| k.until < until);
     let key = BudgetPause::key(name);
-    shell.update::<BudgetPause>(&key, |known| later(known).then_some(BudgetPause { until })).await?;
+    shell.update::<BudgetPause>(&key, |known| BudgetPause::lengthened(known, until)).await?;
     Ok(())
 }
 

@@ -164,6 +164,13 @@ pub struct BudgetPause {
     pub until: Timestamp,
 }
 
+impl BudgetPause {
+    /// The pause once it lasts until then at least; none when it does already.
+    pub fn lengthened(known: Option<&Self>, until: Timestamp) -> Option<Self> {
+        known.is_none_or(|k| k.until < until).then_some(Self { until })
+    }
+}
+
 impl Stored for BudgetPause {
     const KIND: Kind = Kind::Budget;
 

@@ -16,7 +16,7 @@ use crate::class::ClassIdentity;
 use crate::decide::supply::Observed;
 use crate::group::{Group, Narrowed, Taken, UnknownWidth, Width, stem};
 use crate::ids::{ClassKey, GroupKey, InstanceKey, JobId, PoolName};
-use crate::instance::{Instance, InstancePhase};
+use crate::instance::Instance;
 use crate::job::{Job, JobPhase};
 use crate::limits;
 use crate::time::Timestamp;
@@ -53,9 +53,10 @@ impl Admission {
 /// Decides for all groups.
 pub fn admit(observed: &Observed<'_>) -> Admission {
     let mut admission = Admission::default();
+    let holders = observed.permit_holders();
     for (key, jobs) in matrices(observed) {
         if let Some(group) = learn(observed.groups.get(&key), &key, &jobs, observed.now) {
-            seat(observed, &group, jobs, &mut admission);
+            seat(observed, &group, jobs, &holders, &mut admission);
         }
     }
     admission
@@ -77,12 +78,18 @@ fn matrices<'a>(observed: &Observed<'a>) -> BTreeMap<GroupKey, Jobs<'a>> {
     matrices
 }
 
-fn seat(observed: &Observed<'_>, group: &Group, jobs: Jobs<'_>, admission: &mut Admission) {
+fn seat(
+    observed: &Observed<'_>,
+    group: &Group,
+    jobs: Jobs<'_>,
+    holders: &BTreeSet<&InstanceKey>,
+    admission: &mut Admission,
+) {
     let seats = seats(group, observed);
     let running = group.running.len();
     let mut queued: Jobs<'_> = jobs.into_iter().filter(|(_, job)| job.phase == JobPhase::Queued).collect();
     // A job for which an instance has its config already comes first: that runner takes any of them.
-    let has_runner = |job: &Job| job.permit.as_ref().is_some_and(|holder| may_still_run(observed, holder));
+    let has_runner = |job: &Job| job.permit.as_ref().is_some_and(|holder| holders.contains(holder));
     queued.sort_by_cached_key(|(_, job)| (!has_runner(job), job.created_at, job.id));
     let free = usize::try_from(seats).unwrap_or(usize::MAX).saturating_sub(running);
     let mut held = queued.split_off(free.min(queued.len()));
@@ -96,11 +103,6 @@ fn seat(observed: &Observed<'_>, group: &Group, jobs: Jobs<'_>, admission: &mut 
     let soon = ending_soon(group, observed);
     admission.soon.extend(held.iter().take(soon).map(|(_, job)| job.id));
     admission.held.extend(held.into_iter().map(|(_, job)| job.id));
-}
-
-fn may_still_run(observed: &Observed<'_>, holder: &InstanceKey) -> bool {
-    let known = observed.instances.iter().find(|i| i.key == *holder);
-    known.is_some_and(|i| i.is_open() && i.phase.rank() < InstancePhase::Busy.rank())
 }
 
 /// How many jobs of a group may run or be about to.

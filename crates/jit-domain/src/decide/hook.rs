@@ -57,7 +57,7 @@ pub fn answer(pool: &Pool, scope: &Scope, told: &Told) -> Answer {
     let Some(repository) = told.facts.repository.clone() else {
         return Answer::Refuse(Refusal::Unknown(Fact::Repository));
     };
-    if !reaches(scope, &repository) {
+    if !scope.reaches(&repository) {
         return Answer::Refuse(Refusal::AnotherScope(repository));
     }
     // Nobody gains by accusing himself.
@@ -99,7 +99,7 @@ pub fn after_ledger(
 pub fn after_github(pool: &Pool, scope: &Scope, run: Option<&Facts>) -> Result<(), Refusal> {
     let facts = run.ok_or(Refusal::NoRun)?;
     let repository = facts.repository.as_ref().ok_or(Refusal::Unknown(Fact::Repository))?;
-    if !reaches(scope, repository) {
+    if !scope.reaches(repository) {
         return Err(Refusal::AnotherScope(repository.clone()));
     }
     allow(pool, facts, Layer::Enforcement)
@@ -107,13 +107,6 @@ pub fn after_github(pool: &Pool, scope: &Scope, run: Option<&Facts>) -> Result<(
 
 fn is_from_inside(event: &EventName) -> bool {
     INSIDE.contains(&event.as_str())
-}
-
-fn reaches(scope: &Scope, repository: &RepositoryName) -> bool {
-    match scope {
-        Scope::Organisation(login) => repository.owner() == *login,
-        Scope::Repository(own) => repository == own,
-    }
 }
 
 #[cfg(test)]

@@ -57,11 +57,7 @@ pub struct Supply {
 impl Supply {
     /// Whether one of these runners may be given one of those jobs.
     pub fn reaches(&self, demand: &Demand) -> bool {
-        let scope = match &self.scope {
-            Scope::Organisation(login) => demand.repository.owner() == *login,
-            Scope::Repository(name) => demand.repository == *name,
-        };
-        scope
+        self.scope.reaches(&demand.repository)
             && self.installation == demand.installation
             && (self.repositories.is_empty() || self.repositories.contains(&demand.repository))
             && demand.labels.is_subset(&self.labels)

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::class::ClassIdentity;
 use crate::decide::admission::{self, Admission};
 use crate::decide::matching::{self, Demand, Supply, When};
 use crate::decide::supply::{Evidence, Observed};
@@ -88,7 +89,7 @@ fn first_mint(observed: &Observed<'_>, instance: &Instance, prefix: &str) -> Cla
     if !candidates.is_empty() {
         return Claim::Permit { candidates, mint };
     }
-    if is_within_slack(observed, instance) {
+    if is_within_slack(observed, &admission, instance) {
         return Claim::Wait { wait_s: limits::WAIT_S };
     }
     Claim::Gone(Reason::NotNeeded)
@@ -107,7 +108,7 @@ pub fn next_mint(instance: &Instance, prefix: &str, now: Timestamp) -> Option<Mi
 /// so that a crowd of claims doesn't race for one job.
 fn uncovered_jobs(observed: &Observed<'_>, admission: &Admission, instance: &Instance) -> Vec<JobId> {
     let Some(class) = observed.classes.get(&instance.class) else { return Vec::new() };
-    let holders = holders(observed);
+    let holders = observed.permit_holders();
     let is_permitted =
         |job: &Job| job.permit.as_ref().is_some_and(|h| *h != instance.key && holders.contains(h));
     let mut groups: BTreeMap<_, Vec<&Job>> = BTreeMap::new();
@@ -151,16 +152,6 @@ fn demand_of(jobs: &[&Job]) -> Option<Demand> {
     })
 }
 
-/// Instances whose permits are valid: they have no job yet and are not retired.
-fn holders<'a>(observed: &Observed<'a>) -> BTreeSet<&'a InstanceKey> {
-    observed
-        .instances
-        .iter()
-        .filter(|i| i.is_open() && i.phase.rank() < InstancePhase::Busy.rank())
-        .map(|i| &i.key)
-        .collect()
-}
-
 /// Registered runners that are idle, and whose own permit is on a job that is no longer to run now: each will take a job of another.
 /// And runners that are busy with a job we don't know: it is one of those that we still take for queued.
 fn runners_without_permit(observed: &Observed<'_>, admission: &Admission, except: &Instance) -> Vec<Supply> {
@@ -186,7 +177,7 @@ fn runners_without_permit(observed: &Observed<'_>, admission: &Admission, except
 
 /// Whether an instance without work is within the slack: as many may wait as the class has doubtful slots and jobs that may run
 /// soon; those that wait for longest stay.
-fn is_within_slack(observed: &Observed<'_>, instance: &Instance) -> bool {
+fn is_within_slack(observed: &Observed<'_>, admission: &Admission, instance: &Instance) -> bool {
     let Some(class) = observed.classes.get(&instance.class) else { return false };
     let doubtful: u32 = class.batches.iter().map(crate::class::Batch::doubtful_slots).sum();
     let place = |i: &Instance| (i.waiting_since.unwrap_or(observed.now), i.key.clone());
@@ -199,8 +190,11 @@ fn is_within_slack(observed: &Observed<'_>, instance: &Instance) -> bool {
             && i.phase == InstancePhase::Launched
             && place(i) < own
     });
-    let most = doubtful + observed.balance().soon(&instance.class);
-    u32::try_from(before.count()).unwrap_or(u32::MAX) < most
+    let is_soon = |(identity, job): &&(ClassIdentity, Job)| {
+        admission.prefetches(job.id) && identity.key() == instance.class
+    };
+    let soon = observed.jobs.iter().filter(is_soon).count();
+    before.count() < usize::try_from(doubtful).unwrap_or(usize::MAX) + soon
 }
 
 /// How many instances wait for the same limits as this one, and began to before it: they have a permit, and no registration yet.

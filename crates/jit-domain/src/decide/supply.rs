@@ -157,6 +157,12 @@ impl<'a> Observed<'a> {
         evidence(instance, self.policy.pool(&instance.pool), self.pools.get(&instance.pool), self.now)
     }
 
+    /// Instances whose permits are valid: they have no job yet and are not retired.
+    pub(super) fn permit_holders(&self) -> BTreeSet<&'a InstanceKey> {
+        let may_run = |i: &&Instance| i.is_open() && i.phase.rank() < InstancePhase::Busy.rank();
+        self.instances.iter().filter(may_run).map(|i| &i.key).collect()
+    }
+
     /// Matches all demand with all supply.
     pub fn balance(&self) -> Balance<'a> {
         let admission = admission::admit(self);
@@ -249,12 +255,6 @@ impl Balance<'_> {
     pub fn slots_needed(&self, class: &ClassKey) -> u32 {
         let used = self.supply.iter().zip(&self.cover.used);
         used.filter(|((of, _), _)| *of == SupplyOf::Slots(class.clone())).map(|(_, used)| used).sum()
-    }
-
-    /// Instances of a class that jobs will need soon.
-    pub fn soon(&self, class: &ClassKey) -> u32 {
-        let soon = self.demand.iter().filter(|(_, key, demand)| key == class && demand.when == When::Soon);
-        soon.map(|(_, _, demand)| demand.count).sum()
     }
 
     /// Whether some job needs this instance.

@@ -15,6 +15,7 @@ use jit_aws::ec2::{InstanceProfile, Market, RunInstances};
 use jit_aws::sigv4::Credentials;
 use jit_aws::{Endpoint, Region, Service};
 use jit_control::effects::{Effects, Request, Response};
+use jit_control::reply;
 use jit_control::time::jiff_time;
 use jit_domain::policy::{Policy, Pool};
 use jit_github::runners::JitRequest;
@@ -73,7 +74,7 @@ impl Naive {
 
     /// What a delivery is answered before its work is done.
     pub fn accept(&self) -> Response {
-        reply(StatusCode::ACCEPTED, &json!({}))
+        reply::json(StatusCode::ACCEPTED, &json!({}))
     }
 
     /// Does the work of a delivery.
@@ -94,16 +95,16 @@ impl Naive {
     pub fn answer(&self, request: &Request) -> Response {
         let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
         if request.uri().path() == "/v1/report" {
-            return reply(StatusCode::OK, &json!({ "verdict": "allow" }));
+            return reply::json(StatusCode::OK, &json!({ "verdict": "allow" }));
         }
         let configs = self.configs.borrow();
         match body["token"].as_str().and_then(|job| Some((job, configs.get(job)?))) {
             Some((job, config)) => {
                 let config = config.expose_secret();
                 let told = json!({ "jit_config": config, "job_max_s": LIFE_MAX_S, "report_token": job });
-                reply(StatusCode::OK, &told)
+                reply::json(StatusCode::OK, &told)
             }
-            None => reply(StatusCode::GONE, &json!({})),
+            None => reply::json(StatusCode::GONE, &json!({})),
         }
     }
 
@@ -182,10 +183,4 @@ fn user_data(job: &str, sts: &Endpoint) -> String {
         "#!/bin/sh\n# jit-runners user data, version 1\nJIT_REGISTRAR_URL='{PUBLIC_URL}'\nJIT_BOOT_TOKEN='{job}'\nJIT_BATCH='{job}'\nJIT_STS_URL='{}'\nJIT_AGENT_VERSION='2.336.0'\nJIT_UNCLAIMED_MAX_S='{BOOT_MAX_S}'\n",
         sts.uri()
     )
-}
-
-fn reply(status: StatusCode, body: &Value) -> Response {
-    let mut response = Response::new(body.to_string().into_bytes());
-    *response.status_mut() = status;
-    response
 }
